@@ -1,0 +1,81 @@
+"""Devices, and how they make themselves known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class DeviceState(StrEnum):
+    """Where a device stands between unknown and in use. Only *adopted* devices are used."""
+
+    DISCOVERED = "discovered"
+    """Seen on a link; nobody has decided yet. Nothing of it is stored but what it says it is."""
+    ADOPTED = "adopted"
+    IGNORED = "ignored"
+    """A person said: not ours, do not show again."""
+    RETIRED = "retired"
+    """Was adopted, is out of use; its history stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One physical thing. `key` is stable for ever (URLs, history); `name` is a label that may change."""
+
+    key: str
+    driver: str
+    """Driver key (`About.key`)."""
+    native_id: str
+    """The identity in the device's own protocol (MAC, friendly name, node id); unique per driver."""
+    link: str
+    state: DeviceState = DeviceState.DISCOVERED
+    name: str = ""
+    area: str = ""
+    asset_number: str = ""
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    parent: str = ""
+    """Key of the device that carries this one's traffic (a bridge); "" for none."""
+    description: Mapping[str, Any] = field(default_factory=dict)
+    """What the device announced, by fragment; JSON. The driver instance is made from this."""
+    discovered_at_us: int = 0
+    adopted_at_us: int = 0
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return self.name or self.native_id
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A device says what it is, whole or in fragments.
+
+    Drivers yield it from `Driver.sniff`. Fragments of one device are merged by `fragment`; `content` None
+    removes that fragment (and a device that was only *discovered* vanishes with its last fragment). A
+    removal may not know the device it belongs to (an empty retained message): then `native_id` is "".
+    """
+
+    native_id: str
+    fragment: str = ""
+    content: Mapping[str, Any] | None = field(default_factory=dict)
+    name: str = ""
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    parent: str = ""
+    """native_id of the bridge (same driver)."""
+    suggested_area: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The complete list of a bridge's children; those that are missing have left."""
+
+    parent: str
+    native_ids: frozenset[str]

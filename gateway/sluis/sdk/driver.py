@@ -1,0 +1,135 @@
+"""What a driver is.
+
+Theory of operation. There is one driver *class* per device family and one driver *instance* per device. The
+class knows how such devices make themselves known (`about.match`, `sniff`); the instance knows one device:
+it is made from what that device announced (`description`), is never changed afterwards, and is replaced when
+the device announces something else. So `decode` is a pure function of (description, frame): no clock, no
+memory, no I/O, and the same frame file replays to the same readings for ever.
+
+Two rules:
+1. A driver never stamps time, logs, sleeps, or keeps a socket. `perform` and `poll` may await the link they
+   are handed, and nothing else.
+2. Whatever bytes it is fed, `decode` and `sniff` raise nothing but `FrameError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol
+
+from sluis.model import Announcement, Command, Frame, NotMine, Occurrence, Point, Presence, Reading, Roster
+
+
+class Grade(StrEnum):
+    """How far a driver has been proven."""
+
+    DRAFT = "draft"
+    """Decodes."""
+    BRONZE = "bronze"
+    """Has frames, a frame map and sources."""
+    SILVER = "silver"
+    """Commands, ranges and availability too."""
+    GOLD = "gold"
+    """Proven on hardware, or on a simulator written by somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class MqttMatch:
+    """Frames on these MQTT topic filters may be announcements of this family (`sniff` is asked)."""
+
+    filters: tuple[str, ...]
+    """Topic filters with + and #."""
+
+
+Match = MqttMatch
+"""How a family's announcements are recognised; issue 3 adds BLE, serial and network forms."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Who a driver is for and where its knowledge comes from."""
+
+    key: str
+    """Stable, unique: `<vendor>-<model>` or the protocol's name."""
+    vendor: str
+    models: tuple[str, ...]
+    match: Match
+    sources: tuple[str, ...]
+    """Documents with version and section."""
+    grade: Grade = Grade.DRAFT
+    acl: tuple[str, ...] = ()
+    """MQTT topic patterns a device of this family needs, `{id}` for its native id; a leading `>` means the
+    device publishes there, `<` that it subscribes. The broker's ACL is generated from these."""
+    exemptions: Mapping[str, str] = field(default_factory=dict)
+    """Conformance rule -> reason why this driver is excused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """`sniff` asks the gateway to publish this, because the family answers questions but does not announce."""
+
+    to: str
+    data: bytes
+
+
+Decoded = Reading | Occurrence | Presence
+Sniffed = Announcement | Roster | Presence | Inquiry
+
+
+class Link(Protocol):
+    """What a driver may do to the outside world, inside `perform` and `poll` only."""
+
+    async def send(self, data: bytes, *, to: str = "", retain: bool = False) -> None:
+        """Send bytes. `to` is the topic (MQTT), characteristic (BLE) or station (bus)."""
+
+    async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
+        """Send bytes and return the first frame that arrives on `reply` afterwards; LinkError when none does."""
+
+
+class Driver:
+    """Knowledge of one device family (class) and of one device of it (instance)."""
+
+    about: ClassVar[About]
+
+    def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
+        self.native_id = native_id
+        self.description: Mapping[str, Any] = description or {}
+
+    @classmethod
+    def sniff(cls, frame: Frame) -> Iterable[Sniffed]:
+        """What a frame on `about.match` announces. Nothing, for ordinary frames."""
+        return ()
+
+    def topics(self) -> Iterable[str]:
+        """MQTT: topic filters on which this device's frames arrive (exact topics are cheapest)."""
+        return ()
+
+    def points(self) -> Iterable[Point]:
+        """All points of this device: the declared ones, and those its description adds."""
+        return declared_points(type(self))
+
+    def decode(self, frame: Frame) -> Iterable[Decoded]:
+        """What a frame says. Pure; raises `FrameError` only, `NotMine` when it is somebody else's."""
+        raise NotMine
+
+    def identity(self, frame: Frame) -> str | None:
+        """What makes this frame *this* frame if a device sends it twice (a counter, a boot id and sequence
+        number, a measurement time), or None when the protocol has nothing of the kind. Two frames of one
+        device with equal identities are one: the second is dropped."""
+        return None
+
+    async def perform(self, link: Link, command: Command) -> None:
+        """Make the command happen; return when it is sent. `reported` follows from the frames that come back."""
+        raise NotImplementedError(f"{self.about.key} takes no commands")
+
+
+def declared_points(cls: type[Driver]) -> tuple[Point, ...]:
+    """The `Point` attributes of a driver class in declaration order, base classes first."""
+    found: dict[str, Point] = {}
+    for base in reversed(cls.__mro__):
+        for value in vars(base).values():
+            if isinstance(value, Point):
+                found[value.key] = value
+    return tuple(found.values())
