@@ -27,7 +27,7 @@ class Backoff:
     tries: int = 0
 
     def next_s(self) -> float:
-        wait_s = min(self.cap_s, self.first_s * 2 ** min(self.tries, 30))
+        wait_s: float = min(self.cap_s, self.first_s * 2 ** min(self.tries, 30))
         self.tries += 1
         return wait_s * (1 - random.random() / 3)  # noqa: S311  (chance, not a secret)
 
