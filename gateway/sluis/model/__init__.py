@@ -20,6 +20,7 @@ from sluis.model.errors import (
     SluisError,
     StoreError,
     Truncated,
+    UnknownDevice,
     UnknownPoint,
 )
 from sluis.model.events import (
@@ -80,6 +81,7 @@ __all__ = [
     "Stamp",
     "StoreError",
     "Truncated",
+    "UnknownDevice",
     "UnknownPoint",
     "Value",
 ]

@@ -9,6 +9,7 @@
     + CommandError
     |   + UnknownPoint(LookupError), ReadOnly, OutOfRange(ValueError), Expired(TimeoutError),
     |     Refused, LeaseHeld
+    + UnknownDevice(LookupError)
     + DriverError                      a driver broke its contract
     + StoreError(OSError)
 
@@ -137,6 +138,13 @@ class LeaseHeld(CommandError):
 
     code = "command.lease-held"
     retry = Retry.LATER
+
+
+class UnknownDevice(SluisError, LookupError):
+    """There is no such device."""
+
+    code = "device.unknown"
+    hint = "List the devices with: sluis devices"
 
 
 class DriverError(SluisError):

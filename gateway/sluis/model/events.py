@@ -12,7 +12,11 @@ from sluis.model.readings import Availability, Occurrence, Quality, Value
 
 @dataclass(frozen=True, slots=True)
 class ReadingChanged:
-    """A reading was applied to a twin. `previous` is the value before, None for the first."""
+    """A reading was applied to a twin, or the reading a twin holds went stale.
+
+    `previous` is the value before, None for the first. When `stale` is set the value is the old one, its quality
+    is bad, and `stamp` still says when it was received.
+    """
 
     device: str
     point: str
@@ -20,6 +24,7 @@ class ReadingChanged:
     quality: Quality
     stamp: Stamp
     previous: Value | None = None
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

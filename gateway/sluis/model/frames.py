@@ -45,5 +45,7 @@ class Frame:
     """MQTT: the broker's remembered last value, delivered because we subscribed; not news."""
     rssi_dbm: int | None = None
     token: int | None = None
+    delivery: int | None = None
+    """The transport's own number of this delivery (MQTT packet id): the same in a redelivery. None for none."""
     duplicate: bool = False
     """The transport says that this may be a redelivery."""

@@ -56,8 +56,14 @@ class Presence:
     """The device (or its bridge, or its will) says whether it can be reached.
 
     `native_id` names another device than the one the frame was routed to (a bridge speaking for a child).
+    A device with several availability sources names this one in `source` and all of them in `sources`; the twin
+    keeps the last word of each and joins them by `mode`: `all` (every source must say online), `any` (one is
+    enough), `latest` (the last word counts).
     """
 
     availability: Availability
     native_id: str | None = None
     reason: str = ""
+    source: str = ""
+    sources: tuple[str, ...] = ()
+    mode: str = "latest"

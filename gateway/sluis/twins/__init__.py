@@ -1,1 +1,5 @@
-"""Room: see DESIGN section 2."""
+"""Twins: what each device last reported, what is wished of it, and whether it can be reached. Pure."""
+
+from sluis.twins.twin import STALE_AFTER, Desired, Reported, Twin
+
+__all__ = ["STALE_AFTER", "Desired", "Reported", "Twin"]
