@@ -1,0 +1,351 @@
+"""The register: all devices, in memory, with driver instance and twin; the store holds what must survive.
+
+Frames find their devices here (`routes`), announcements become *discovered* devices here (`announce`), and
+people decide here (`adopt`, `ignore`, `retire`). A device that nobody adopted is listed and otherwise not used:
+none of its topics is subscribed, none of its readings stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sluis.intake.entry import Allowance, Entry, FrameCounters
+from sluis.intake.ports import Audit, DeviceStore, LatestStore
+from sluis.intake.routes import CACHED, Routes
+from sluis.intake.settings import IntakeSettings
+from sluis.model import (
+    Actor,
+    Announcement,
+    Device,
+    DeviceChanged,
+    DeviceState,
+    DriverError,
+    Frame,
+    Point,
+    Quality,
+    UnknownDevice,
+)
+from sluis.runtime import Bus, Clock
+from sluis.sdk import Driver, Registry
+from sluis.sdk.registry import merge_fragment
+from sluis.twins import Twin
+from sluis.wire.topics import matches
+
+
+class Register:
+    """Devices by key. All methods run on the event loop."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        store: DeviceStore,
+        latest: LatestStore,
+        clock: Clock,
+        bus: Bus,
+        audit: Audit,
+        settings: IntakeSettings | None = None,
+    ) -> None:
+        self.registry = registry
+        self.settings = settings or IntakeSettings()
+        self.undiscovered = 0
+        """Announcements not taken in because `max_discovered` was reached."""
+        self.filters_changed = asyncio.Event()
+        self.routes = Routes()
+        self._store = store
+        self._latest = latest
+        self._clock = clock
+        self._bus = bus
+        self._audit = audit
+        self._entries: dict[str, Entry] = {}
+        self._sniffers: dict[str, list[type[Driver]]] = {}
+        self._by_native: dict[tuple[str, str], str] = {}
+        self._by_fragment: dict[tuple[str, str], str] = {}
+        self._dirty: dict[str, None] = {}
+        self._wake = asyncio.Event()
+
+    # -- looking ------------------------------------------------------------------------------------------
+
+    def devices(self, *states: DeviceState) -> list[Device]:
+        """All devices (of the given states), in order of label."""
+        found = [entry.device for entry in self._entries.values() if not states or entry.device.state in states]
+        return sorted(found, key=lambda device: device.label.casefold())
+
+    def device(self, key: str) -> Device:
+        return self.entry(key).device
+
+    def points(self, key: str) -> Mapping[str, Point]:
+        return self.entry(key).points
+
+    def driver(self, key: str) -> Driver:
+        """DriverError when its driver is missing or refused the device's description."""
+        entry = self.entry(key)
+        if entry.driver is None:
+            raise DriverError(entry.fault)
+        return entry.driver
+
+    def twin(self, key: str) -> Twin:
+        return self.entry(key).twin
+
+    def frames(self, key: str) -> list[tuple[Frame, str]]:
+        """The last raw frames with their outcome, oldest first."""
+        return list(self.entry(key).frames)
+
+    def counters(self, key: str) -> FrameCounters:
+        return self.entry(key).counters
+
+    def entry(self, key: str) -> Entry:
+        """UnknownDevice when there is none."""
+        try:
+            return self._entries[key]
+        except KeyError:
+            raise UnknownDevice(f"there is no device {key!r}") from None
+
+    def by_native(self, driver: str, native_id: str) -> Entry | None:
+        key = self._by_native.get((driver, native_id))
+        return self._entries.get(key) if key else None
+
+    def children(self, key: str) -> list[Entry]:
+        """The devices whose traffic this device carries."""
+        return [entry for entry in self._entries.values() if entry.device.parent == key]
+
+    def areas(self) -> list[str]:
+        """Names of the areas in use."""
+        return sorted({device.area for device in self.devices(DeviceState.ADOPTED) if device.area})
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._entries.values()))
+
+    def filters(self) -> frozenset[str]:
+        """All topic filters that are needed: every family's announcements and every adopted device's topics."""
+        announcements = {topic for cls in self.registry for topic in cls.about.match.filters}
+        return frozenset(announcements | self.routes.filters())
+
+    def sniffers(self, topic: str) -> list[type[Driver]]:
+        """The driver classes that may find an announcement on `topic`."""
+        found = self._sniffers.get(topic)
+        if found is None:
+            if len(self._sniffers) >= CACHED:
+                self._sniffers.clear()
+            found = [cls for cls in self.registry if any(matches(one, topic) for one in cls.about.match.filters)]
+            self._sniffers[topic] = found
+        return found
+
+    # -- people decide ------------------------------------------------------------------------------------
+
+    async def adopt(self, key: str, *, name: str, area: str, asset_number: str = "", actor: Actor) -> Device:
+        """Take a discovered (or ignored, or retired) device into use."""
+        return await self._decide(
+            key, actor, "adopted", state=DeviceState.ADOPTED, name=name, area=area, asset_number=asset_number
+        )
+
+    async def update(
+        self,
+        key: str,
+        *,
+        name: str | None = None,
+        area: str | None = None,
+        asset_number: str | None = None,
+        actor: Actor,
+    ) -> Device:
+        """Change what people call a device and where it is; None leaves a field as it is."""
+        wanted = {"name": name, "area": area, "asset_number": asset_number}
+        return await self._decide(key, actor, "updated", **{k: v for k, v in wanted.items() if v is not None})
+
+    async def ignore(self, key: str, actor: Actor) -> Device:
+        """Not ours: do not show it among the discovered ones again."""
+        return await self._decide(key, actor, "ignored", state=DeviceState.IGNORED)
+
+    async def rediscover(self, key: str, actor: Actor) -> Device:
+        """Undo `ignore` or `adopt`: back to the discovered list."""
+        return await self._decide(key, actor, "discovered", state=DeviceState.DISCOVERED)
+
+    async def retire(self, key: str, actor: Actor) -> Device:
+        """Out of use; the history stays."""
+        return await self._decide(key, actor, "retired", state=DeviceState.RETIRED)
+
+    async def _decide(self, key: str, actor: Actor, what: str, **changes: Any) -> Device:
+        entry = self.entry(key)
+        before = entry.device
+        if changes.get("state") is DeviceState.ADOPTED:
+            changes["adopted_at_us"] = self._clock.stamp().at_us
+        device = replace(before, **changes)
+        # Durable first: what the store refuses has not happened.
+        await self._store.save(device)
+        detail = {field: str(value) for field, value in changes.items()}
+        await self._audit.record(actor, f"device.{what}", key, detail)
+        await self._activate(entry, device)
+        self._bus.publish(DeviceChanged(device, what))
+        return device
+
+    # -- devices make themselves known --------------------------------------------------------------------
+
+    def announce(self, driver_key: str, link: str, said: Announcement) -> None:
+        """Take an announcement in: a new device is listed, a known one may have changed. Saved in the background."""
+        entry = self._announcing(driver_key, said)
+        if entry is None:
+            if said.content is not None and said.native_id:
+                self._discover(driver_key, link, said)
+            return
+        if said.fragment:
+            self._by_fragment[(driver_key, said.fragment)] = entry.device.key
+        description = merge_fragment(entry.device.description, said)
+        if not description and entry.device.state is DeviceState.DISCOVERED:
+            self._vanish(entry)
+            return
+        told = {"vendor": said.vendor, "model": said.model, "serial": said.serial, "firmware": said.firmware}
+        fresh: dict[str, Any] = {field: value for field, value in told.items() if value}
+        if said.name and not entry.device.name:
+            fresh["name"] = said.name
+        device = replace(entry.device, description=description, link=link, **fresh)
+        if device.parent == "" and said.parent:
+            device = replace(device, parent=self._key_of(driver_key, said.parent))
+        if device == entry.device:
+            return
+        entry.device = device
+        self._touch(device.key)
+
+    def _announcing(self, driver_key: str, said: Announcement) -> Entry | None:
+        if said.native_id:
+            return self.by_native(driver_key, said.native_id)
+        key = self._by_fragment.get((driver_key, said.fragment))
+        return self._entries.get(key) if key else None
+
+    def _discover(self, driver_key: str, link: str, said: Announcement) -> None:
+        strangers = sum(entry.device.state is DeviceState.DISCOVERED for entry in self._entries.values())
+        if strangers >= self.settings.max_discovered:
+            self.undiscovered += 1
+            return
+        device = Device(
+            key=self._free_key(driver_key, said.native_id),
+            driver=driver_key,
+            native_id=said.native_id,
+            link=link,
+            name=said.name,
+            area=said.suggested_area,
+            vendor=said.vendor,
+            model=said.model,
+            serial=said.serial,
+            firmware=said.firmware,
+            parent=self._key_of(driver_key, said.parent) if said.parent else "",
+            description=merge_fragment({}, said),
+            discovered_at_us=self._clock.stamp().at_us,
+        )
+        self._insert(device, {})
+        if said.fragment:
+            self._by_fragment[(driver_key, said.fragment)] = device.key
+        self._touch(device.key)
+
+    def _vanish(self, entry: Entry) -> None:
+        """A device that was only discovered has withdrawn its announcement."""
+        key = entry.device.key
+        del self._entries[key]
+        del self._by_native[(entry.device.driver, entry.device.native_id)]
+        self._touch(key)
+        self._bus.publish(DeviceChanged(entry.device, "vanished"))
+
+    # -- keeping ------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Bring back what the store remembers, with the last readings shown at their age."""
+        latest = await self._latest.latest()
+        for device, point_ids in await self._store.load():
+            entry = self._insert(device, point_ids)
+            for fragment in device.description:
+                if fragment:
+                    self._by_fragment[(device.driver, fragment)] = device.key
+            if device.state is DeviceState.ADOPTED:
+                await self._activate(entry, device)
+                for key, point_id in entry.point_ids.items():
+                    if point_id in latest:
+                        stamp, value, quality = latest[point_id]
+                        entry.twin.restore(key, value, Quality(quality), stamp)
+
+    async def run(self) -> None:
+        """Save what announcements changed, and bring changed devices into use."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            waiting, self._dirty = list(self._dirty), {}
+            for key in waiting:
+                await self._settle(key)
+
+    async def reload_driver(self, driver_key: str) -> None:
+        """A driver was added, replaced or removed while running: remake its devices' instances."""
+        self._sniffers.clear()
+        for entry in self:
+            if entry.device.driver == driver_key:
+                await self._activate(entry, entry.device)
+        self.filters_changed.set()
+
+    async def _settle(self, key: str) -> None:
+        entry = self._entries.get(key)
+        if entry is None:
+            await self._store.forget(key)
+            return
+        await self._store.save(entry.device)
+        await self._activate(entry, entry.device)
+        self._bus.publish(DeviceChanged(entry.device, "announced"))
+
+    async def _activate(self, entry: Entry, device: Device) -> None:
+        """Make the driver instance that fits the device as it is now; route its frames when it is adopted."""
+        driver, fault = self._instance(device)
+        points = {point.key: point for point in driver.points()} if driver else {}
+        adopted = device.state is DeviceState.ADOPTED
+        if adopted:
+            missing = [key for key in points if key not in entry.point_ids]
+            if missing:
+                entry.point_ids.update(await self._store.point_ids(device.key, missing))
+        self.routes.remove(entry)
+        entry.device, entry.driver, entry.fault, entry.points = device, driver, fault, points
+        entry.identifies = driver is not None and type(driver).identity is not Driver.identity
+        entry.twin.redeclare(points.values())
+        if adopted:
+            self.routes.add(entry)
+        self.filters_changed.set()
+
+    def _instance(self, device: Device) -> tuple[Driver | None, str]:
+        try:
+            driver = self.registry.instance(device)
+            tuple(driver.points())
+            tuple(driver.topics())
+        except Exception as error:  # a stranger's code: whatever it raises disables this device only
+            return None, f"{type(error).__name__}: {error}"
+        return driver, ""
+
+    def _insert(self, device: Device, point_ids: dict[str, int]) -> Entry:
+        entry = Entry(
+            device=device,
+            driver=None,
+            twin=Twin(device.key, (), self._clock.stamp()),
+            points={},
+            point_ids=point_ids,
+            allowance=Allowance(self.settings.flood_per_s, self.settings.flood_burst),
+            frames=deque(maxlen=self.settings.frames_kept),
+        )
+        self._entries[device.key] = entry
+        self._by_native[(device.driver, device.native_id)] = device.key
+        return entry
+
+    def _touch(self, key: str) -> None:
+        self._dirty[key] = None
+        self._wake.set()
+
+    def _key_of(self, driver_key: str, native_id: str) -> str:
+        return self._by_native.get((driver_key, native_id)) or slug(f"{driver_key}-{native_id}")
+
+    def _free_key(self, driver_key: str, native_id: str) -> str:
+        base = slug(f"{driver_key}-{native_id}")
+        key, number = base, 2
+        while key in self._entries:
+            key, number = f"{base}-{number}", number + 1
+        return key
+
+
+def slug(text: str) -> str:
+    """Lower-case letters, digits and dashes; at most 80 characters: fit for URLs, file names and topics."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:80] or "device"
