@@ -1,0 +1,1 @@
+"""Drivers, `<vendor>/<model>.py`, and nothing else."""

@@ -1,1 +1,0 @@
-"""Room: see DESIGN section 2."""
