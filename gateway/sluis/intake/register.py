@@ -88,6 +88,10 @@ class Register:
             raise DriverError(entry.fault)
         return entry.driver
 
+    def fault(self, key: str) -> str:
+        """Why the device's driver does not work for it; "" when it does."""
+        return self.entry(key).fault
+
     def twin(self, key: str) -> Twin:
         return self.entry(key).twin
 
