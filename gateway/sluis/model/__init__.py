@@ -1,8 +1,11 @@
 """The nouns of Sluis (DESIGN section 3), their units and their errors. Standard library only."""
 
+from sluis.model.accounts import ApiToken, Session, User
+from sluis.model.audit import AuditEntry, AuditFinding, AuditVerdict
 from sluis.model.commands import Actor, Command, Receipt, Role, Stage
 from sluis.model.devices import Announcement, Device, DeviceState, Roster
 from sluis.model.errors import (
+    AlreadyThere,
     BadChecksum,
     CommandError,
     ConfigError,
@@ -10,8 +13,10 @@ from sluis.model.errors import (
     Expired,
     FrameError,
     Implausible,
+    LastAdmin,
     LeaseHeld,
     LinkError,
+    NotFound,
     NotMine,
     OutOfRange,
     ReadOnly,
@@ -40,7 +45,12 @@ from sluis.model.readings import Availability, Occurrence, Presence, Quality, Re
 __all__ = [
     "Actor",
     "AlertChanged",
+    "AlreadyThere",
     "Announcement",
+    "ApiToken",
+    "AuditEntry",
+    "AuditFinding",
+    "AuditVerdict",
     "Availability",
     "AvailabilityChanged",
     "BadChecksum",
@@ -58,9 +68,11 @@ __all__ = [
     "FrameError",
     "Implausible",
     "Kind",
+    "LastAdmin",
     "LeaseHeld",
     "LinkChanged",
     "LinkError",
+    "NotFound",
     "NotMine",
     "Occurred",
     "Occurrence",
@@ -76,6 +88,7 @@ __all__ = [
     "Retry",
     "Role",
     "Roster",
+    "Session",
     "SluisError",
     "Stage",
     "Stamp",
@@ -83,5 +96,6 @@ __all__ = [
     "Truncated",
     "UnknownDevice",
     "UnknownPoint",
+    "User",
     "Value",
 ]

@@ -10,6 +10,7 @@
     |   + UnknownPoint(LookupError), ReadOnly, OutOfRange(ValueError), Expired(TimeoutError),
     |     Refused, LeaseHeld
     + UnknownDevice(LookupError)
+    + NotFound(LookupError), AlreadyThere, LastAdmin
     + DriverError                      a driver broke its contract
     + StoreError(OSError)
 
@@ -145,6 +146,26 @@ class UnknownDevice(SluisError, LookupError):
 
     code = "device.unknown"
     hint = "List the devices with: sluis devices"
+
+
+class NotFound(SluisError, LookupError):
+    """There is no such thing, or you may not see it."""
+
+    code = "not-found"
+
+
+class AlreadyThere(SluisError):
+    """The name is taken."""
+
+    code = "exists"
+    hint = "Choose another name."
+
+
+class LastAdmin(SluisError):
+    """This is the last admin who can sign in; without one nobody can manage the gateway."""
+
+    code = "auth.last-admin"
+    hint = "Make somebody else admin first."
 
 
 class DriverError(SluisError):

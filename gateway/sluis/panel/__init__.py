@@ -1,1 +1,1 @@
-"""Room: see DESIGN section 2."""
+"""The panel: API, live stream, sign-in, and the pages. See DESIGN section 2."""

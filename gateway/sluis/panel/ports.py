@@ -1,0 +1,263 @@
+"""What the panel needs of the rest of the house. `app` hands the real things in, bundled as a `House`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sluis.model import (
+    Actor,
+    ApiToken,
+    AuditEntry,
+    AuditVerdict,
+    Device,
+    DeviceState,
+    Frame,
+    Point,
+    Receipt,
+    Role,
+    Session,
+    Stamp,
+    User,
+    Value,
+)
+from sluis.panel.reports import BackupReport, DriverReport, LinkReport, Readiness, StorageReport, SystemReport
+from sluis.runtime import Bus, Clock
+from sluis.sdk import Driver
+from sluis.twins import Twin
+
+if TYPE_CHECKING:
+    from sluis.intake.entry import FrameCounters
+    from sluis.panel.door import Door
+
+
+class Register(Protocol):
+    """All devices, in memory. See `sluis.intake.register`."""
+
+    def devices(self, *states: DeviceState) -> list[Device]: ...
+    def device(self, key: str) -> Device: ...
+    def points(self, key: str) -> Mapping[str, Point]: ...
+    def driver(self, key: str) -> Driver: ...
+    def fault(self, key: str) -> str: ...
+    def twin(self, key: str) -> Twin: ...
+    def areas(self) -> list[str]: ...
+    def frames(self, key: str) -> list[tuple[Frame, str]]: ...
+    def counters(self, key: str) -> FrameCounters: ...
+
+    async def adopt(self, key: str, *, name: str, area: str, asset_number: str = "", actor: Actor) -> Device: ...
+    async def update(
+        self,
+        key: str,
+        *,
+        name: str | None = None,
+        area: str | None = None,
+        asset_number: str | None = None,
+        actor: Actor,
+    ) -> Device: ...
+    async def ignore(self, key: str, actor: Actor) -> Device: ...
+    async def retire(self, key: str, actor: Actor) -> Device: ...
+
+
+class Control(Protocol):
+    """Commands. See `sluis.control`."""
+
+    async def submit(
+        self,
+        device: str,
+        point: str,
+        value: Value | None,
+        actor: Actor,
+        *,
+        deadline_s: float = 5.0,
+        reason: str = "",
+        cause: str = "",
+    ) -> Receipt: ...
+    async def outcome(self, command_id: str) -> Receipt: ...
+    def receipt(self, command_id: str) -> Receipt | None: ...
+    def receipts(self) -> Sequence[Receipt]:
+        """The latest receipts, newest first."""
+
+
+class Alert(Protocol):
+    """One episode of a rule's condition."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def rule(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def point(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+
+class Alerts(Protocol):
+    """Open and past alerts. See `sluis.watch`."""
+
+    async def open(self) -> Sequence[Alert]: ...
+    async def history(self, limit: int, before_id: int | None = None) -> Sequence[Alert]: ...
+    async def alert(self, alert_id: int) -> Alert | None: ...
+    async def acknowledge(self, alert_id: int, actor: Actor, note: str = "") -> Alert: ...
+    async def note(self, alert_id: int, actor: Actor, text: str) -> Alert: ...
+
+
+class Rules(Protocol):
+    """Rules as data; every change makes a new version. Bodies are plain JSON, as in `rules.toml`."""
+
+    def rules(self) -> Sequence[Mapping[str, Any]]: ...
+    def rule(self, name: str) -> Mapping[str, Any] | None: ...
+    async def versions(self, name: str) -> Sequence[Mapping[str, Any]]: ...
+    async def save(self, name: str, body: Mapping[str, Any], actor: Actor) -> Mapping[str, Any]: ...
+    async def remove(self, name: str, actor: Actor) -> None: ...
+
+
+class Explain(Protocol):
+    async def why(self, device: str, point: str) -> Sequence[Mapping[str, Any]]:
+        """The causal chain of a point's present value, newest step first: at_us, kind, what, ref."""
+
+
+class Bucket(Protocol):
+    """One bucket of a series; all values in the point's unit."""
+
+    @property
+    def at_us(self) -> int: ...
+    @property
+    def min(self) -> float: ...
+    @property
+    def mean(self) -> float: ...
+    @property
+    def max(self) -> float: ...
+    @property
+    def last(self) -> float: ...
+    @property
+    def count(self) -> int: ...
+
+
+class StoredReading(Protocol):
+    """One reading as stored."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def at_us(self) -> int: ...
+    @property
+    def value(self) -> Value: ...
+    @property
+    def quality(self) -> int: ...
+
+
+class History(Protocol):
+    """Stored readings and their rollups. See `sluis.store.history`."""
+
+    async def series(self, device: str, point: str, start_us: int, end_us: int, buckets: int) -> Sequence[Bucket]: ...
+    async def readings(
+        self, device: str, point: str, start_us: int, end_us: int, limit: int, after: int | None = None
+    ) -> Sequence[StoredReading]: ...
+
+
+class Audit(Protocol):
+    """The log of who did what."""
+
+    async def record(
+        self, actor: Actor, action: str, object: str, detail: Mapping[str, Any] = ..., *, reason: str = ""
+    ) -> None: ...
+
+
+class AuditLog(Audit, Protocol):
+    """The log, for those who may read it."""
+
+    async def entries(
+        self, limit: int, before: int | None = None, *, actor: str = "", action: str = "", object: str = ""
+    ) -> list[AuditEntry]: ...
+    async def verify(self) -> AuditVerdict: ...
+
+
+class AccountStore(Protocol):
+    """Users, sessions, tokens and failed tries. Only `Door` uses this."""
+
+    async def users(self) -> list[User]: ...
+    async def credential(self, name: str) -> tuple[User, str] | None: ...
+    async def add_user(self, user: User, password_hash: str) -> None: ...
+    async def change_user(self, user: User) -> None: ...
+    async def set_password(self, name: str, password_hash: str) -> None: ...
+    async def remove_user(self, name: str) -> None: ...
+    async def signed_in(self, name: str, at_us: int) -> None: ...
+    async def add_session(self, digest: bytes, session: Session) -> Session: ...
+    async def session(self, digest: bytes) -> tuple[Session, User] | None: ...
+    async def sessions(self, user: str = "") -> list[Session]: ...
+    async def touch_session(self, session_id: int, at_us: int) -> None: ...
+    async def end_session(self, session_id: int) -> None: ...
+    async def end_sessions(self, user: str, but: int | None = None) -> None: ...
+    async def add_token(self, digest: bytes, token: ApiToken) -> None: ...
+    async def token(self, digest: bytes) -> ApiToken | None: ...
+    async def tokens(self) -> list[ApiToken]: ...
+    async def touch_token(self, name: str, at_us: int) -> None: ...
+    async def remove_token(self, name: str) -> None: ...
+    async def tries(self, subject: str) -> tuple[int, int]:
+        """(failures in a row, blocked until this wall-clock microsecond)."""
+
+    async def count_failure(self, subject: str, at_us: int, blocked_until_us: int) -> None: ...
+    async def clear_failures(self, subject: str) -> None: ...
+
+
+class System(Protocol):
+    """What `app` knows about the gateway itself."""
+
+    def links(self) -> Sequence[LinkReport]: ...
+    def drivers(self) -> Sequence[DriverReport]: ...
+    def readiness(self) -> Readiness: ...
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every setting in use by section, secrets already masked."""
+
+    async def report(self) -> SystemReport: ...
+    async def storage(self) -> StorageReport: ...
+
+
+class Backups(Protocol):
+    async def list(self) -> Sequence[BackupReport]: ...
+    async def create(self, actor: Actor) -> BackupReport: ...
+    async def verify(self, name: str, actor: Actor) -> BackupReport: ...
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything the panel may ask, in one hand."""
+
+    clock: Clock
+    bus: Bus
+    register: Register
+    control: Control
+    alerts: Alerts
+    rules: Rules
+    explain: Explain
+    history: History
+    audit: AuditLog
+    system: System
+    backups: Backups
+    door: Door
+
+
+__all__ = [
+    "AccountStore",
+    "Alert",
+    "Alerts",
+    "Audit",
+    "AuditLog",
+    "Backups",
+    "Bucket",
+    "Control",
+    "Explain",
+    "History",
+    "House",
+    "Register",
+    "Role",
+    "Rules",
+    "Stamp",
+    "StoredReading",
+    "System",
+]

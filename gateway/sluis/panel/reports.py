@@ -1,0 +1,124 @@
+"""What the panel is told about the gateway itself. `app` fills these in; nothing here is a service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReport:
+    """One link's health."""
+
+    name: str
+    kind: str
+    """`mqtt`, `ble`, `serial`, ..."""
+    up: bool
+    since_us: int
+    reason: str = ""
+    """Why it is down; "" when up."""
+    address: str = ""
+    received: int = 0
+    sent: int = 0
+    waiting: int = 0
+    """Frames taken from the link that are not acknowledged yet."""
+    dropped: int = 0
+    reconnects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReport:
+    """One bounded queue."""
+
+    name: str
+    depth: int
+    limit: int
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SystemReport:
+    """The gateway process and the machine it runs on."""
+
+    version: str
+    python: str
+    started_at_us: int
+    clock_trusted: bool
+    memory_bytes: int
+    """Resident size of the gateway process."""
+    cpu_s: float
+    """CPU seconds the process has used."""
+    disk_free_bytes: int
+    disk_total_bytes: int
+    database_bytes: int
+    broker: str
+    """`supervised`, `external`, and what is wrong with it if anything is."""
+    queues: tuple[QueueReport, ...] = ()
+    counters: dict[str, int] = field(default_factory=dict)
+    """Frames received, readings stored, ... since start; names as in /metrics without the prefix."""
+    platform: str = ""
+    """Board and operating system, for people."""
+    warnings: tuple[str, ...] = ()
+    """Sentences for people: undervoltage, throttling, a card near its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether each part that a reading passes through is ready."""
+
+    store: bool
+    broker: bool
+    intake: bool
+
+    @property
+    def ready(self) -> bool:
+        return self.store and self.broker and self.intake
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """Bytes one subsystem writes."""
+
+    subsystem: str
+    bytes_per_day: float
+
+
+@dataclass(frozen=True, slots=True)
+class StorageReport:
+    """What is written to the card, and how long it lasts."""
+
+    lines: tuple[BudgetLine, ...]
+    total_bytes_per_day: float
+    budget_bytes_per_day: float
+    """What the card may take a day; writes are combined when over it."""
+    card_life_years: float | None
+    """None when nothing is known about the card yet."""
+    bytes_per_reading: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """One backup file."""
+
+    name: str
+    at_us: int
+    size_bytes: int
+    verified_at_us: int | None = None
+    """When it was last restored into a scratch place and checked."""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverReport:
+    """One driver, or a driver file that cannot be used."""
+
+    key: str
+    vendor: str
+    models: tuple[str, ...]
+    grade: str
+    source: str
+    """`built-in`, a file name, or an entry point."""
+    devices: int = 0
+    fault: str = ""
+    """Traceback of a file that does not load; "" when it does."""
+    documents: tuple[str, ...] = ()

@@ -1,0 +1,352 @@
+"""The live stream: a snapshot, then what changes, until the listener goes or loses the right to listen.
+
+Theory of operation. The hub takes events from the bus and turns each into bytes once, for all listeners. The first
+change of a point goes out at once; repeats within `1 / stream_hz` seconds are conflated to the latest value, so a
+fast sensor costs a phone ten updates a second at most. Each listener has a bounded queue of items (an item is the
+same bytes object for all). One that falls behind loses its queue and gets a fresh snapshot. The hub keeps the last
+`RING` items, so that a listener back from a short break (`Last-Event-ID`) gets only what it missed.
+
+Events on the wire (text/event-stream):
+    snapshot   {"at_us", "site", "devices": [DeviceNow ...]}          see panel/news.py
+    changes    [ReadingNews | AvailabilityNews | ... ]                each with "kind"
+    heartbeat  {"at_us"}                                              every 2 s
+    end        {"reason": "signed-out" | "stopping"}                  then the stream closes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import uuid4
+
+from sluis.model import (
+    AlertChanged,
+    AvailabilityChanged,
+    CommandChanged,
+    DeviceChanged,
+    DeviceState,
+    Event,
+    LinkChanged,
+    Occurred,
+    ReadingChanged,
+    UnknownDevice,
+)
+from sluis.panel.auth import sees
+from sluis.panel.door import Visitor
+from sluis.panel.errors import NotAvailable, NotSignedIn
+from sluis.panel.news import device_now, encode, news_of
+from sluis.panel.ports import House
+from sluis.panel.settings import PanelSettings
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 2.0
+"""The page calls its values stale after three missed heartbeats. Shorter wakes every phone's radio more often;
+longer and a dead gateway looks alive for more than eight seconds."""
+
+BEHIND = 2_000
+"""Items a listener may be behind before it gets a snapshot instead. Smaller and a burst costs every phone a
+snapshot; larger and a dead connection holds megabytes until TCP gives up."""
+
+RING = 2_000
+"""Items kept for those who come back."""
+
+IDLE_S = 30.0
+"""With nobody listening for this long, events are no longer encoded; who comes back later gets a snapshot."""
+
+PIECE = 100
+"""Devices per piece of a snapshot: between pieces the loop serves others (2,000 devices take some 50 ms)."""
+
+
+class Item(NamedTuple):
+    seq: int
+    device: str
+    """Key of the device it is about; "" for the gateway itself."""
+    body: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Listener:
+    """One open stream."""
+
+    visitor: Visitor
+    wanted: frozenset[str] | None
+    """Device keys to hear of; None for all."""
+    areas: frozenset[str] | None
+    queue: deque[Item] = field(default_factory=deque)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    behind: bool = False
+    """Its queue overflowed: the next thing it gets is a snapshot."""
+    seen: dict[str, bool] = field(default_factory=dict)
+    """Device key -> whether this listener may and wants to see it."""
+
+    def offer(self, items: list[Item]) -> None:
+        if len(self.queue) + len(items) > BEHIND:
+            self.queue.clear()
+            self.behind = True
+        else:
+            self.queue.extend(items)
+        self.wake.set()
+
+
+class Hub:
+    """Feeds all live streams. `run` once, `listen` per stream."""
+
+    def __init__(self, house: House, settings: PanelSettings) -> None:
+        self.closing = False
+        self.sent = 0
+        self.conflated = 0
+        self._house = house
+        self._settings = settings
+        self._gap_s = 1 / settings.stream_hz
+        self._listeners: set[Listener] = set()
+        self._ring: deque[Item] = deque(maxlen=RING)
+        self._epoch = uuid4().hex[:8]
+        self._seq = 0
+        self._idle_since: float | None = 0.0
+        self._last: dict[tuple[str, str], float] = {}
+        self._held: dict[tuple[str, str], ReadingChanged] = {}
+        self._flush: asyncio.TimerHandle | None = None
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    # -- from the bus -------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Pass on what the bus says, until cancelled."""
+        subscription = self._house.bus.subscribe(
+            "panel-stream",
+            ReadingChanged,
+            Occurred,
+            AvailabilityChanged,
+            DeviceChanged,
+            LinkChanged,
+            CommandChanged,
+            AlertChanged,
+        )
+        try:
+            async for batch in subscription:
+                self._take(batch)
+        finally:
+            subscription.close()
+            self.close()
+
+    def close(self) -> None:
+        """End all streams; further ones end at once."""
+        self.closing = True
+        if self._flush is not None:
+            self._flush.cancel()
+        for listener in self._listeners:
+            listener.wake.set()
+
+    def _take(self, batch: list[Event]) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._heard(now):
+            return
+        items: list[Item] = []
+        for event in batch:
+            if isinstance(event, ReadingChanged) and self._hold(event, now):
+                continue
+            items.append(self._item(event))
+            if isinstance(event, DeviceChanged):
+                self._forget(event.device.key)
+        self._offer(items)
+
+    def _heard(self, now: float) -> bool:
+        """Whether anybody listens, or did a moment ago."""
+        if self._listeners:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        elif now - self._idle_since > IDLE_S or self._idle_since == 0.0:
+            self._ring.clear()
+            self._seq += 1
+            return False
+        return True
+
+    def _hold(self, event: ReadingChanged, now: float) -> bool:
+        """Whether this repeat waits for its turn."""
+        key = event.device, event.point
+        due = self._last.get(key, 0.0) + self._gap_s
+        if now >= due:
+            self._last[key] = now
+            self._held.pop(key, None)
+            return False
+        self.conflated += key in self._held
+        self._held[key] = event
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_at(due, self._release)
+        return True
+
+    def _release(self) -> None:
+        """Send the held values whose turn has come."""
+        self._flush = None
+        loop = asyncio.get_running_loop()
+        now = loop.time() + 0.001
+        due = [key for key in self._held if now >= self._last[key] + self._gap_s]
+        items = []
+        for key in due:
+            items.append(self._item(self._held.pop(key)))
+            self._last[key] = now
+        self._offer(items)
+        if self._held and not self.closing:
+            self._flush = loop.call_at(min(self._last[key] for key in self._held) + self._gap_s, self._release)
+
+    def _item(self, event: Event) -> Item:
+        self._seq += 1
+        return Item(self._seq, _device_of(event), encode(news_of(event)))
+
+    def _offer(self, items: list[Item]) -> None:
+        if not items:
+            return
+        self._ring.extend(items)
+        self.sent += len(items)
+        for listener in self._listeners:
+            mine = [item for item in items if self._is_for(listener, item.device)]
+            if mine:
+                listener.offer(mine)
+
+    def _forget(self, device: str) -> None:
+        for listener in self._listeners:
+            listener.seen.pop(device, None)
+
+    def _is_for(self, listener: Listener, device: str) -> bool:
+        if not device:
+            return True
+        known = listener.seen.get(device)
+        if known is None:
+            known = listener.seen[device] = self._look(listener, device)
+        return known
+
+    def _look(self, listener: Listener, key: str) -> bool:
+        if listener.wanted is not None and key not in listener.wanted:
+            return False
+        try:
+            device = self._house.register.device(key)
+        except UnknownDevice:
+            return listener.visitor.actor.areas is None
+        if listener.areas is not None and device.area not in listener.areas:
+            return False
+        return sees(listener.visitor.actor, device)
+
+    # -- to a listener ------------------------------------------------------------------------------------
+
+    async def listen(
+        self,
+        visitor: Visitor,
+        recheck: Callable[[], Awaitable[Visitor]],
+        *,
+        devices: frozenset[str] | None = None,
+        areas: frozenset[str] | None = None,
+        last_id: str = "",
+    ) -> AsyncIterator[bytes]:
+        """The bytes of one stream. `recheck` raises NotSignedIn when the visitor's right has ended.
+
+        NotAvailable when there are too many streams already.
+        """
+        if len(self._listeners) >= self._settings.max_streams:
+            raise NotAvailable("too many live streams are open", hint="Close some tabs, or raise panel.max_streams.")
+        listener = Listener(visitor, devices, areas)
+        missed = self._missed(last_id)
+        self._listeners.add(listener)
+        try:
+            yield b"retry: 1000\n\n"
+            if missed is None:
+                async for piece in self._snapshot(listener):
+                    yield piece
+            elif mine := [item for item in missed if self._is_for(listener, item.device)]:
+                yield self._changes(mine)
+            async for piece in self._follow(listener, recheck):
+                yield piece
+        finally:
+            self._listeners.discard(listener)
+
+    async def _follow(self, listener: Listener, recheck: Callable[[], Awaitable[Visitor]]) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        beat_at, changes = loop.time(), self._house.door.changes
+        while not self.closing:
+            now = loop.time()
+            if now >= beat_at or changes != self._house.door.changes:
+                changes, beat_at = self._house.door.changes, now + HEARTBEAT_S
+                try:
+                    self._renew(listener, await recheck())
+                except NotSignedIn:
+                    yield _event("end", b'{"reason":"signed-out"}')
+                    return
+                yield _event("heartbeat", encode({"at_us": self._house.clock.stamp().at_us}))
+            if listener.behind:
+                async for piece in self._snapshot(listener):
+                    yield piece
+            elif listener.queue:
+                waiting = list(listener.queue)
+                listener.queue.clear()
+                yield self._changes(waiting)
+            else:
+                await _until_set(listener.wake, beat_at - loop.time())
+        yield _event("end", b'{"reason":"stopping"}')
+
+    def _renew(self, listener: Listener, visitor: Visitor) -> None:
+        """Rights may have changed: what was allowed is asked again."""
+        if visitor.actor != listener.visitor.actor:
+            listener.seen.clear()
+            listener.behind = True
+        listener.visitor = visitor
+
+    async def _snapshot(self, listener: Listener) -> AsyncIterator[bytes]:
+        """One event in pieces. Changes that come in meanwhile wait in the queue and follow it."""
+        listener.behind = False
+        listener.queue.clear()
+        listener.seen.clear()
+        register = self._house.register
+        shown = [device for device in register.devices(DeviceState.ADOPTED) if self._is_for(listener, device.key)]
+        head = encode({"at_us": self._house.clock.stamp().at_us, "site": self._settings.site_name})
+        yield b"id: %s-%d\nevent: snapshot\ndata: %s" % (self._epoch.encode(), self._seq, head[:-1] + b',"devices":[')
+        for start in range(0, len(shown), PIECE):
+            pieces = [encode(device_now(one, register.twin(one.key))) for one in shown[start : start + PIECE]]
+            yield (b"," if start else b"") + b",".join(pieces)
+            await asyncio.sleep(0)
+        yield b"]}\n\n"
+
+    def _changes(self, items: list[Item]) -> bytes:
+        body = b",".join(item.body for item in items)
+        return b"id: %s-%d\nevent: changes\ndata: [%s]\n\n" % (self._epoch.encode(), items[-1].seq, body)
+
+    def _missed(self, last_id: str) -> list[Item] | None:
+        """What came after `last_id`, or None when that is not known any more."""
+        epoch, _, number = last_id.partition("-")
+        if epoch != self._epoch or not number.isdecimal() or len(number) > 18:
+            return None
+        last = int(number)
+        if last == self._seq:
+            return []
+        if not self._ring or not self._ring[0].seq - 1 <= last <= self._seq:
+            return None
+        return [item for item in self._ring if item.seq > last]
+
+
+def _event(name: str, data: bytes) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
+
+
+def _device_of(event: Event) -> str:
+    if isinstance(event, DeviceChanged):
+        return event.device.key
+    if isinstance(event, CommandChanged):
+        return event.receipt.command.device
+    return "" if isinstance(event, LinkChanged) else event.device
+
+
+async def _until_set(wake: asyncio.Event, for_s: float) -> None:
+    """Until `wake` is set or the time is over; then it is clear again."""
+    try:
+        async with asyncio.timeout(max(for_s, 0.0)):
+            await wake.wait()
+    except TimeoutError:
+        pass
+    wake.clear()
