@@ -28,6 +28,7 @@ from sluis.model import (
     Frame,
     Point,
     Quality,
+    Role,
     UnknownDevice,
 )
 from sluis.runtime import Bus, Clock
@@ -294,6 +295,16 @@ class Register:
         await self._store.save(entry.device)
         await self._activate(entry, entry.device)
         self._bus.publish(DeviceChanged(entry.device, "announced"))
+        await self._adopt_by_rule(entry.device)
+
+    async def _adopt_by_rule(self, device: Device) -> None:
+        if device.state is not DeviceState.DISCOVERED:
+            return
+        for number, rule in enumerate(self.settings.adopt, 1):
+            if rule.fits(device):
+                actor = Actor("rule", f"adopt-{number}", Role.TECHNICIAN, origin="configuration")
+                await self.adopt(device.key, name=device.label, area=rule.area or device.area, actor=actor)
+                return
 
     async def _activate(self, entry: Entry, device: Device) -> None:
         """Make the driver instance that fits the device as it is now; route its frames when it is adopted."""

@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from sluis.model import Device
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptionRule:
+    """A person's standing decision: devices that look like this are adopted by themselves."""
+
+    driver: str = "*"
+    """Driver key, with * and ? as wildcards."""
+    native_id: str = "*"
+    """Identity in the device's own protocol, with * and ? as wildcards."""
+    area: str = ""
+    """Area they go to; "" for the area the device itself suggests."""
+
+    def fits(self, device: Device) -> bool:
+        return fnmatchcase(device.driver, self.driver) and fnmatchcase(device.native_id, self.native_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,5 +33,7 @@ class IntakeSettings:
     """Frames a single device may send at once (a node that empties its outbox after an outage)."""
     max_discovered: int = 1_000
     """Discovered devices remembered at most; further ones are counted only."""
+    adopt: tuple[AdoptionRule, ...] = ()
+    """Devices to adopt without asking; each of these rules is a person's decision and is audited as such."""
     frames_kept: int = 50
     """Raw frames kept in memory per device for its page."""

@@ -8,6 +8,7 @@ import pytest
 
 from sluis.intake import IntakeSettings
 from sluis.intake.intake import digest64, digest_of
+from sluis.intake.settings import AdoptionRule
 from sluis.model import (
     Availability,
     AvailabilityChanged,
@@ -300,3 +301,16 @@ async def test_a_burst_gives_other_tasks_their_turn(site: Site) -> None:
         await asyncio.sleep(0)
     task.cancel()
     assert turns - before >= 1000 / 64
+
+
+async def test_a_standing_decision_adopts_what_fits_and_nothing_else() -> None:
+    rules = (AdoptionRule(driver="probe", native_id="kitchen-*", area="Kitchen"),)
+    site = await Site(IntakeSettings(adopt=rules)).start()
+    site.link.feed(("p/kitchen-1/hello", b'{"name": "Kettle"}'), ("p/hall/hello", b"{}"))
+    await site.settle()
+    assert [(device.name, device.area) for device in site.register.devices(DeviceState.ADOPTED)] == [
+        ("Kettle", "Kitchen")
+    ]
+    assert ("rule:adopt-1", "device.adopted", "probe-kitchen-1") in site.store.recorded
+    assert site.state("probe-hall") is DeviceState.DISCOVERED
+    await site.stop()
