@@ -1,0 +1,68 @@
+"""The gateway's key for signing audit checkpoints (Ed25519)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from sluis.model import StoreError
+from sluis.wire import chain
+
+
+class SigningKey:
+    """Signs and reads checkpoints."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    @classmethod
+    def load_or_make(cls, path: Path) -> SigningKey:
+        """The key at `path`, made there (mode 0600) when there is none. StoreError when it is no such key."""
+        if path.exists():
+            return cls(_load(path))
+        key = Ed25519PrivateKey.generate()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+            file.flush()
+            os.fsync(file.fileno())
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        path.with_suffix(".pub").write_bytes(public)
+        return cls(key)
+
+    def sign(self, checkpoint: chain.Checkpoint) -> str:
+        return chain.sign(checkpoint, self.public, self._key.sign)
+
+    def read(self, note: str) -> chain.Checkpoint:
+        """ValueError when this key did not sign it."""
+        return chain.read(note, self.public, self._verified)
+
+    def _verified(self, signature: bytes, body: bytes) -> bool:
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, body)
+        except InvalidSignature:
+            return False
+        return True
+
+
+def _load(path: Path) -> Ed25519PrivateKey:
+    hint = "Restore it from a backup; without it old checkpoints cannot be checked."
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"{path} is not a key", hint=hint) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise StoreError(f"{path} is not an Ed25519 key", hint=hint)
+    return key
