@@ -138,7 +138,7 @@ class Office:
         made_ppm_per_s = room.people * BREATH_M3_PER_S / room.volume_m3 * 1e6
         room.co2_ppm += (made_ppm_per_s - changes_per_s * (room.co2_ppm - CO2_OUTSIDE_PPM)) * dt_s
         target_pct = 38.0 + 1.6 * room.people + (22.0 if room.soil_pct else 0.0) - 0.8 * (room.temperature_c - 20)
-        room.humidity_pct += (target_pct - room.humidity_pct) * min(1.0, dt_s / 1800)
+        room.humidity_pct += (max(18.0, target_pct) - room.humidity_pct) * min(1.0, dt_s / 1800)
         if room.soil_pct:
             pump = self.loads.get("pump")
             room.soil_pct += (0.05 if pump and pump.on else -0.0004) * dt_s
@@ -157,9 +157,9 @@ def small_office(hour: float = 9.0) -> Office:
     """The demo site: a reception, a meeting room, an office and a greenhouse."""
     rooms = [
         Room("Reception", 1.6e6, 45, 60, 3, set_point_c=19.5, temperature_c=19.8),
-        Room("Meeting room", 1.1e6, 32, 55, 2, ventilation_per_h=1.4, set_point_c=18.0, temperature_c=18.6),
+        Room("Meeting room", 1.1e6, 75, 55, 2, ventilation_per_h=1.4, set_point_c=18.0, temperature_c=18.6),
         Room("Office", 3.0e6, 70, 160, 6, ventilation_per_h=1.2, set_point_c=20.0, temperature_c=20.4),
-        Room("Greenhouse", 2.4e5, 60, 40, 18, set_point_c=0, temperature_c=15.0, humidity_pct=70, soil_pct=41),
+        Room("Greenhouse", 2.4e5, 75, 40, 18, set_point_c=0, temperature_c=15.0, humidity_pct=70, soil_pct=41),
     ]
     loads = [
         Load("heater", "Meeting room", 1500),

@@ -8,6 +8,7 @@ the caller's `transaction`. Each connection publishes what is cached, as `cache_
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,6 +22,10 @@ VERSION = "2.1.3"
 COORDINATOR = "0x00124b0024c1a2b0"
 REPORT_S = 15.0
 """How often the demo's sensors report. Real ones do so on change, or once an hour at the latest; a demo must live."""
+
+
+ACCESS_BITS = {"set": 2, "get": 4}
+"""Bits of `access` (1: published)."""
 
 
 class RequestError(Exception):
@@ -60,6 +65,12 @@ class ZigbeeDevice:
         endpoint: Json = {"name": None, "scenes": [], "bindings": [], "configured_reportings": []}
         endpoint["clusters"] = {"input": ["genBasic"], "output": []}
         return entry | {"manufacturer": self.manufacturer, "endpoints": {"1": endpoint}}
+
+    def access(self, name: str) -> int:
+        """The access bits of one of its properties; 0 when it has none of that name."""
+        exposes = self.definition["exposes"]
+        flat = [part for each in exposes for part in each.get("features", [each])]
+        return next((part["access"] for part in flat if part["property"] == name), 0)
 
     @property
     def quality(self) -> int:
@@ -247,6 +258,10 @@ class Zigbee2Mqtt(StandIn):
             wished = {"state": wished}
         if not isinstance(wished, dict):
             return [self._log("error", f"Invalid message '{wished}', skipping...", "z2m")]
+        refused = [name for name in wished if not device.access(name) & ACCESS_BITS[verb]]
+        if refused:
+            said = f"No converter available for '{verb}' '{refused[0]}' ({json.dumps(wished[refused[0]])})"
+            return [self._log("error", said, "z2m")]
         return [self._report(device, device.set(wished) if verb == "set" else device.measure())]
 
     def _request(self, kind: str, asked: Any, now: Now) -> Iterable[Message]:
