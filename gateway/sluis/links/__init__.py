@@ -1,1 +1,1 @@
-"""Room: see DESIGN section 2."""
+"""Links: the ways to devices. Sockets, threads and reconnecting live here and nowhere else."""
