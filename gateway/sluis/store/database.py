@@ -69,6 +69,10 @@ class Database:
         """Run `work` on a read connection, off the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
+    def read_now(self, work: Work[T]) -> T:
+        """Run `work` on a read connection and wait: at start only, never on the event loop while serving."""
+        return self._readers.submit(self._read, work).result()
+
     def _read(self, work: Work[T]) -> T:
         connection = getattr(self._local, "connection", None)
         if connection is None:
@@ -80,7 +84,9 @@ class Database:
             entry = self._queue.get()
             group = []
             while entry is not None:
-                group.append(entry)
+                # From here the caller can no longer cancel it: a cancelled future would end this thread later.
+                if entry[1].set_running_or_notify_cancel():
+                    group.append(entry)
                 if len(group) >= GROUP:
                     break
                 try:

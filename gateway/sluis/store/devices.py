@@ -1,0 +1,70 @@
+"""Devices and the small integer ids of their points."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from sluis.model import Device
+from sluis.store.database import Database
+
+COLUMNS = ("key", "driver", "native_id", "link", "state")
+
+
+class Devices:
+    """Implements intake's `DeviceStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> list[tuple[Device, dict[str, int]]]:
+        """Every device with the ids of its points."""
+        return await self._database.read(_load)
+
+    async def save(self, device: Device) -> None:
+        """Insert or replace by key; durable when it returns."""
+        values = dataclasses.asdict(device)
+        columns = [str(values.pop(name)) for name in COLUMNS]
+        body = msgspec.json.encode(values).decode()
+        await self._database.write(
+            lambda c: c.execute(
+                "INSERT INTO devices (key, driver, native_id, link, state, body) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (key) DO UPDATE SET link = excluded.link, state = excluded.state, body = excluded.body",
+                (*columns, body),
+            )
+        )
+
+    async def point_ids(self, device_key: str, point_keys: Sequence[str]) -> dict[str, int]:
+        """Ids of a device's points; those that have none yet get one."""
+        return await self._database.write(lambda c: _point_ids(c, device_key, point_keys))
+
+    async def forget(self, device_key: str) -> None:
+        """Remove a device that was never adopted."""
+        await self._database.write(
+            lambda c: c.execute(
+                "DELETE FROM devices WHERE key = ? AND id NOT IN (SELECT device_id FROM points)", (device_key,)
+            )
+        )
+
+
+def _load(connection: sqlite3.Connection) -> list[tuple[Device, dict[str, int]]]:
+    points: dict[int, dict[str, int]] = {}
+    for point in connection.execute("SELECT id, device_id, key FROM points"):
+        points.setdefault(point["device_id"], {})[point["key"]] = point["id"]
+    found = []
+    for row in connection.execute("SELECT * FROM devices ORDER BY id"):
+        values = {**msgspec.json.decode(row["body"]), **{name: row[name] for name in COLUMNS}}
+        found.append((msgspec.convert(values, Device), points.get(row["id"], {})))
+    return found
+
+
+def _point_ids(connection: sqlite3.Connection, device_key: str, keys: Sequence[str]) -> dict[str, int]:
+    device_id = connection.execute("SELECT id FROM devices WHERE key = ?", (device_key,)).fetchone()["id"]
+    connection.executemany(
+        "INSERT INTO points (device_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING", [(device_id, key) for key in keys]
+    )
+    rows = connection.execute("SELECT key, id FROM points WHERE device_id = ?", (device_id,)).fetchall()
+    return {row["key"]: row["id"] for row in rows if row["key"] in set(keys)}
