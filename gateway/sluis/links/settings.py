@@ -38,3 +38,27 @@ class MqttSettings:
     def password(self) -> str:
         """The password from its file; "" when there is none."""
         return self.password_file.read_text().strip() if self.password_file else ""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """The gateway's own mosquitto, or somebody else's broker."""
+
+    url: str = ""
+    """Join this broker (`mqtt://host:1883`, `mqtts://host:8883`) instead of running one; "" runs our own."""
+    local_port: int = 1883
+    """Loopback port of our own broker, for the gateway and programs on this machine; 0 for any free one."""
+    tls_host: str = "0.0.0.0"  # noqa: S104  (devices are on the network; TLS and a password on every connection)
+    """Address the TLS listener for devices is bound to."""
+    tls_port: int = 8883
+    """TLS port for devices; 0 for any free one, -1 for none."""
+    max_connections: int = 2_000
+    """Connections the broker accepts at once."""
+    max_packet_bytes: int = 1_048_576
+    """Largest message the broker passes on; ten times what a reasonable device sends."""
+    max_queued_messages: int = 200_000
+    """Messages kept for a client that is away, such as this gateway during an update."""
+    save_every_s: int = 60
+    """How often the broker writes its sessions and retained messages to disk while running."""
+    allow_anonymous: bool = False
+    """Let anybody in on the loopback listener. For development only, and said loudly at every start."""
