@@ -1,0 +1,1 @@
+"""Sluis' own nodes."""

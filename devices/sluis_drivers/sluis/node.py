@@ -1,0 +1,161 @@
+"""Sluis node: plain JSON telemetry over MQTT, with a number on every message.
+
+Models: any microcontroller or program that speaks docs/reference/node-telemetry.md (version 1).
+
+    sluis/<id>/announce    retained  {"name", "vendor", "model", "firmware", "points": {KEY: {...}}}
+    sluis/<id>/status      retained  online | offline (will)
+    sluis/<id>/telemetry             {"boot": B, "seq": N, "at": T?, KEY: VALUE, ...}
+    sluis/<id>/set/<KEY>             VALUE as JSON                                     (to the node)
+
+    B boot id, new at every start | N counts up from 0 in one boot | T Unix seconds of measurement, float
+    KEY a point of the announcement: {"quantity", "unit", "kind", "min", "max", "every_s", "options", "writable",
+    "proof", "category", "name"}; all optional. Unknown keys of a telemetry message are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from sluis.sdk import (
+    About,
+    Announcement,
+    Availability,
+    Command,
+    Decoded,
+    Driver,
+    Frame,
+    Grade,
+    Implausible,
+    Kind,
+    Link,
+    MqttMatch,
+    NotMine,
+    Point,
+    Presence,
+    Reading,
+    Sniffed,
+)
+
+RESERVED = frozenset({"boot", "seq", "at"})
+MAX_POINTS = 200
+"""A node with more points than this is not a node; the announcement is refused so that it costs us nothing."""
+
+
+class Node(Driver):
+    """A node's points are those it announced."""
+
+    about = About(
+        key="sluis-node",
+        vendor="Sluis",
+        models=("node",),
+        match=MqttMatch(("sluis/+/announce",)),
+        sources=("docs/reference/node-telemetry.md, version 1",),
+        grade=Grade.SILVER,
+        acl=(">sluis/{id}/announce", ">sluis/{id}/status", ">sluis/{id}/telemetry", "<sluis/{id}/set/#"),
+    )
+
+    def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
+        super().__init__(native_id, description)
+        told = self.description.get("", {}).get("points", {})
+        self._points = {key: _point(key, about) for key, about in told.items()}
+        self._telemetry = f"sluis/{native_id}/telemetry"
+
+    @classmethod
+    def sniff(cls, frame: Frame) -> Iterable[Sniffed]:
+        native_id = frame.source.split("/")[1]
+        if not frame.data:
+            return [Announcement(native_id, content=None)]
+        said = _json(frame.data)
+        points = said.get("points", {})
+        if not isinstance(points, dict) or len(points) > MAX_POINTS:
+            raise Implausible("points is not an object of at most 200 points")
+        for key, about in points.items():
+            _point(key, about)
+        text = {key: str(said.get(key, ""))[:80] for key in ("name", "vendor", "model", "firmware")}
+        return [Announcement(native_id, content={"points": points}, **text)]
+
+    def topics(self) -> Iterable[str]:
+        return (self._telemetry, f"sluis/{self.native_id}/status")
+
+    def points(self) -> Iterable[Point]:
+        return self._points.values()
+
+    def decode(self, frame: Frame) -> Iterable[Decoded]:
+        if frame.source != self._telemetry:
+            yield _presence(frame)
+            return
+        said = _json(frame.data)
+        at_us = _instant(said.get("at"))
+        for key, value in said.items():
+            if key in self._points:
+                if not isinstance(value, bool | int | float | str):
+                    raise Implausible(f"{key} is neither a number, a text nor true or false")
+                yield Reading(key, value, at_us=at_us)
+
+    def identity(self, frame: Frame) -> str | None:
+        if frame.source != self._telemetry:
+            return None
+        said = _json(frame.data)
+        boot, seq = said.get("boot"), said.get("seq")
+        return None if boot is None or seq is None else f"{boot}:{seq}"
+
+    async def perform(self, link: Link, command: Command) -> None:
+        await link.send(msgspec.json.encode(command.value), to=f"sluis/{self.native_id}/set/{command.point}")
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    try:
+        said = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Implausible(f"not JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise Implausible("not a JSON object")
+    return said
+
+
+def _presence(frame: Frame) -> Presence:
+    word = frame.data.decode("ascii", "replace")
+    if word not in ("online", "offline"):
+        raise NotMine
+    return Presence(Availability(word), reason="will" if word == "offline" else "device says so")
+
+
+def _instant(at: object) -> int | None:
+    if at is None:
+        return None
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 < at < 4e9:
+        raise Implausible(f"at is {at!r}, not Unix seconds")
+    return int(at * 1e6)
+
+
+def _point(key: str, about: object) -> Point:
+    if not isinstance(about, dict) or key in RESERVED or not key or len(key) > 64:
+        raise Implausible(f"{key!r} cannot be a point")
+    try:
+        return Point(
+            quantity=str(about.get("quantity", "")),
+            unit=str(about.get("unit", "")),
+            kind=Kind(about.get("kind", "number")),
+            minimum=_number(about.get("min")),
+            maximum=_number(about.get("max")),
+            every_s=_number(about.get("every_s")),
+            options=tuple(map(str, about.get("options", ()))),
+            writable=about.get("writable") is True,
+            proof=str(about.get("proof", "")),
+            category=str(about.get("category", "")),
+            name=str(about.get("name", "")),
+            key=key,
+        )
+    except (ValueError, TypeError) as error:
+        raise Implausible(f"{key}: {error}") from error
+
+
+def _number(value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)
