@@ -1,9 +1,66 @@
-"""The `sluis` command: a thin skin over the API and the rooms below."""
+"""The `sluis` command: a thin skin over the API and the rooms below.
+
+Exit codes: 0 done; 1 not done, or a finding; 2 the command line is wrong; 3 the gateway cannot be reached;
+4 the gateway refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
+from sluis.cli.lazy import LazyGroup
+from sluis.cli.where import Where
 
-@click.group()
-@click.version_option(package_name="sluis")
-def main() -> None:
-    """Sluis: the gate between the things in a building and the people who look after them."""
+TABLE = {
+    "Run": {
+        "run": ("sluis.cli.run:run", "Run the gateway in the foreground."),
+        "demo": ("sluis.cli.demo:demo", "Run a gateway with an office of stand-in devices. No hardware needed."),
+        "doctor": ("sluis.cli.doctor:doctor", "Check this installation and say what to do."),
+    },
+    "Devices": {
+        "devices": ("sluis.cli.devices:devices", "List the devices in use."),
+        "device": ("sluis.cli.devices:device", "Show one device."),
+        "points": ("sluis.cli.devices:points", "List a device's points with their values."),
+        "read": ("sluis.cli.devices:read", "Print one point's value."),
+        "set": ("sluis.cli.commands:set_point", "Set a point, and wait until the device confirms."),
+        "watch": ("sluis.cli.commands:watch", "Print changes as they happen."),
+        "why": ("sluis.cli.commands:why", "Explain a value: what led to it."),
+        "discovered": ("sluis.cli.devices:discovered", "List devices that were seen but are not in use."),
+        "adopt": ("sluis.cli.devices:adopt", "Take a discovered device into use."),
+    },
+    "Look after it": {
+        "alerts": ("sluis.cli.alerts:alerts", "List, acknowledge and look back at alerts."),
+        "links": ("sluis.cli.system:links", "Show the links to devices and their health."),
+        "storage": ("sluis.cli.system:storage", "Show what is written to the card, and how long it lasts."),
+        "backup": ("sluis.cli.backup:backup", "Make, verify and restore backups."),
+        "users": ("sluis.cli.accounts:users", "List, add and change users."),
+        "tokens": ("sluis.cli.accounts:tokens", "List, create and revoke API tokens."),
+        "audit": ("sluis.cli.accounts:audit", "Read and verify the log of who did what."),
+    },
+    "Develop": {
+        "driver": ("sluis.cli.driver:driver", "Write, check, record and replay drivers."),
+        "bench": ("sluis.cli.system:bench", "Measure this machine's speed (from a checkout)."),
+        "selftest": ("sluis.cli.selftest:selftest", "Prove durability here: kill it, jump its clock."),
+        "completion": ("sluis.cli.system:completion", "Print the completion script of your shell."),
+    },
+}
+
+
+@click.group(cls=LazyGroup, table=TABLE, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="SLUIS_DATA_DIR", help="The gateway's data folder.")
+@click.option("--url", envvar="SLUIS_URL", help="Address of a gateway elsewhere, https://host:8443.")
+@click.option("--token", envvar="SLUIS_TOKEN", help="API token for that gateway; better in SLUIS_TOKEN.")
+@click.option("--ca", type=click.Path(path_type=Path), envvar="SLUIS_CA", help="Its site CA certificate.")
+@click.version_option(package_name="sluis", message="sluis %(version)s")
+@click.pass_context
+def main(ctx: click.Context, data_dir: Path | None, url: str | None, token: str | None, ca: Path | None) -> None:
+    """Sluis: the gate between the things in a building and the people who look after them.
+
+    \b
+    Try it without any hardware:    sluis demo
+    See what is there:              sluis devices
+    Something is wrong:             sluis doctor
+    """
+    ctx.obj = Where(data_dir, url, token, ca)

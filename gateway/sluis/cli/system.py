@@ -1,0 +1,120 @@
+"""Commands about the gateway itself: links, storage, bench, completion."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from sluis.cli.lazy import Failure
+from sluis.cli.show import age, as_json, coloured, out, size, table
+from sluis.cli.where import Where
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def links(where: Where, json_: bool) -> None:
+    """Show the links to devices and their health. Exit code 1 when one is down.
+
+    \b
+    sluis links
+    """
+    with where.client() as client:
+        found = client.every("links")
+    if json_:
+        out(found)
+    else:
+        rows = [
+            [
+                k["name"],
+                k["kind"],
+                coloured("online") if k["up"] else coloured("offline"),
+                age(k["since_us"]),
+                str(k["received"]),
+                str(k["dropped"]),
+                k["reason"],
+            ]
+            for k in found
+        ]
+        table(
+            ["Link", "Kind", "State", "Since", "Received", "Dropped", "Why"],
+            rows,
+            "No links. Set one up in the configuration.",
+        )
+    if not all(each["up"] for each in found):
+        raise click.exceptions.Exit(1)
+
+
+@click.group()
+def storage() -> None:
+    """Show what is written to the card, and how long it lasts."""
+
+
+@storage.command()
+@as_json
+@click.pass_obj
+def budget(where: Where, json_: bool) -> None:
+    """Bytes written per day by each part of the gateway, and the projected life of the card.
+
+    \b
+    sluis storage budget
+    """
+    with where.client() as client:
+        found = client.get("storage")
+    if json_:
+        out(found)
+        return
+    rows = [[line["subsystem"], size(line["bytes_per_day"]) + " a day"] for line in found["lines"]]
+    rows.append(["all together", size(found["total_bytes_per_day"]) + " a day"])
+    table(["Part", "Writes"], rows, "")
+    life = found["card_life_years"]
+    click.echo()
+    click.echo(
+        f"Budget: {size(found['budget_bytes_per_day'])} a day. "
+        + (
+            f"The card lasts about {life:.1f} years at this rate."
+            if life
+            else "Nothing is known about the card's endurance."
+        )
+    )
+    if found["note"]:
+        click.echo(found["note"])
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Measure this machine's speed. Needs a checkout; ARGUMENTS go to its bench package.
+
+    \b
+    sluis bench
+    """
+    home = next((each for each in Path(__file__).resolve().parents if (each / "bench" / "__main__.py").is_file()), None)
+    if home is None:
+        raise Failure(
+            "the benchmarks are in the source, not in the installed package", "Clone the repository and run: make bench"
+        )
+    command = [sys.executable, "-m", "bench", *arguments]
+    done = subprocess.run(command, cwd=home, check=False)  # noqa: S603  # our own module
+    raise click.exceptions.Exit(done.returncode)
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), default="bash")
+def completion(shell: str) -> None:
+    """Print the completion script of SHELL.
+
+    \b
+    sluis completion bash >> ~/.bashrc
+    sluis completion fish > ~/.config/fish/completions/sluis.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from sluis.cli import main
+
+    maker = get_completion_class(shell)
+    assert maker is not None
+    click.echo(maker(main, {}, "sluis", "_SLUIS_COMPLETE").source())
