@@ -55,6 +55,15 @@ async def visitor_of(request: Request) -> Visitor:
     return visitor
 
 
+async def again(request: Request) -> Visitor:
+    """The same visitor as the request began with, if their right has not ended; for streams that stay open."""
+    door, began = the_house(request).door, request.state.visitor
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if began.token is not None and scheme.lower() == "bearer":
+        return await door.by_token(secret.strip(), origin_of(request))
+    return await door.by_session(request.cookies.get(COOKIE, ""), origin_of(request))
+
+
 async def visitor_or_none(request: Request) -> Visitor | None:
     """For pages that strangers may see (signing in)."""
     try:
@@ -87,6 +96,7 @@ def require(role: Role, noun: str = "") -> Callable[[Visitor], Awaitable[Actor]]
             raise NotPermitted(f"the token's scope does not cover {noun}")
         return visitor.actor
 
+    permitted.right = role, noun  # type: ignore[attr-defined]  # the rights table of the docs and tests reads it
     return permitted
 
 
@@ -143,6 +153,7 @@ __all__ = [
     "HouseDep",
     "NotFound",
     "VisitorDep",
+    "again",
     "current_actor",
     "device_for",
     "everywhere",

@@ -56,6 +56,7 @@ class Register(Protocol):
         actor: Actor,
     ) -> Device: ...
     async def ignore(self, key: str, actor: Actor) -> Device: ...
+    async def rediscover(self, key: str, actor: Actor) -> Device: ...
     async def retire(self, key: str, actor: Actor) -> Device: ...
 
 
@@ -74,9 +75,13 @@ class Control(Protocol):
         cause: str = "",
     ) -> Receipt: ...
     async def outcome(self, command_id: str) -> Receipt: ...
-    def receipt(self, command_id: str) -> Receipt | None: ...
-    def receipts(self) -> Sequence[Receipt]:
-        """The latest receipts, newest first."""
+    async def command(self, command_id: str) -> Receipt:
+        """The newest receipt of any command; a LookupError of ours when there is none."""
+
+    async def commands(
+        self, *, device: str = "", point: str = "", limit: int = 100, before: str = ""
+    ) -> Sequence[Receipt]:
+        """Commands of all times, newest first, older than the command id `before`."""
 
 
 class Alert(Protocol):

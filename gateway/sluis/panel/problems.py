@@ -23,15 +23,12 @@ from sluis.model import (
     ConfigError,
     Expired,
     LastAdmin,
-    LeaseHeld,
     LinkError,
-    NotFound,
     ReadOnly,
     Refused,
+    Retry,
     SluisError,
     StoreError,
-    UnknownDevice,
-    UnknownPoint,
 )
 from sluis.panel.errors import NotSignedIn, PanelError, Throttled
 
@@ -42,13 +39,9 @@ DOCS = "https://sluis.dev/errors#"
 """Where `type` points: the errors page of the documentation, one heading per code."""
 
 STATUS: tuple[tuple[type[SluisError], int], ...] = (
-    (UnknownDevice, 404),
-    (UnknownPoint, 404),
-    (NotFound, 404),
     (AlreadyThere, 409),
     (LastAdmin, 409),
     (ReadOnly, 409),
-    (LeaseHeld, 409),
     (Refused, 403),
     (Expired, 504),
     (CommandError, 422),
@@ -87,6 +80,10 @@ ErrorPage = Callable[[Request, Problem], Response]
 def status_of(error: SluisError) -> int:
     if isinstance(error, PanelError):
         return error.status
+    if isinstance(error, LookupError):
+        return 404
+    if isinstance(error, CommandError) and error.retry is not Retry.NEVER and not isinstance(error, Expired):
+        return 409
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 

@@ -6,17 +6,32 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
 
-from sluis.panel import problems
+from sluis.panel import pages, problems
+from sluis.panel.api import accounts, alerts, audit, commands, devices, health, live, points, rules, system
+from sluis.panel.description import describe
 from sluis.panel.headers import BodyLimit, SecurityHeaders
 from sluis.panel.ports import House
 from sluis.panel.settings import PanelSettings
 from sluis.panel.stream import Hub
 
+ROUTERS: tuple[APIRouter, ...] = (
+    accounts.router,
+    devices.router,
+    points.router,
+    commands.router,
+    alerts.router,
+    rules.router,
+    audit.router,
+    system.router,
+    live.router,
+    health.router,
+)
+
 
 def build_app(house: House, settings: PanelSettings) -> FastAPI:
     """The whole application. `app.state.house`, `.settings` and `.hub` are what its routes stand on.
 
-    The caller runs `app.state.hub.run()` beside the server: it feeds the live streams.
+    The caller runs `app.state.hub.run()` beside the server (`PanelServer` does): it feeds the live streams.
     """
     app = FastAPI(
         title="Sluis",
@@ -25,25 +40,16 @@ def build_app(house: House, settings: PanelSettings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.house = house
     app.state.settings = settings
     app.state.hub = Hub(house, settings)
     problems.install(app)
-    for router in routers():
+    for router in ROUTERS:
         app.include_router(router)
-    _install_pages(app)
+    describe(app)
+    pages.install(app)
     app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
     app.add_middleware(SecurityHeaders)
     return app
-
-
-def routers() -> list[APIRouter]:
-    return []
-
-
-def _install_pages(app: FastAPI) -> None:
-    """The pages are another room's work within the panel; without them this is the API alone."""
-    from sluis.panel.pages import install
-
-    install(app)

@@ -235,6 +235,11 @@ class Hub:
             return False
         return sees(listener.visitor.actor, device)
 
+    def admit(self) -> None:
+        """NotAvailable when there are too many streams already."""
+        if len(self._listeners) >= self._settings.max_streams:
+            raise NotAvailable("too many live streams are open", hint="Close some tabs, or raise panel.max_streams.")
+
     # -- to a listener ------------------------------------------------------------------------------------
 
     async def listen(
@@ -246,12 +251,7 @@ class Hub:
         areas: frozenset[str] | None = None,
         last_id: str = "",
     ) -> AsyncIterator[bytes]:
-        """The bytes of one stream. `recheck` raises NotSignedIn when the visitor's right has ended.
-
-        NotAvailable when there are too many streams already.
-        """
-        if len(self._listeners) >= self._settings.max_streams:
-            raise NotAvailable("too many live streams are open", hint="Close some tabs, or raise panel.max_streams.")
+        """The bytes of one stream. `recheck` raises NotSignedIn when the visitor's right has ended."""
         listener = Listener(visitor, devices, areas)
         missed = self._missed(last_id)
         self._listeners.add(listener)

@@ -1,0 +1,38 @@
+"""Who may call what: one line per right, so that the whole matrix can be read here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from sluis.model import Actor, Role
+from sluis.panel.auth import require
+
+CanSee = Annotated[Actor, Depends(require(Role.VIEWER, "devices:read"))]
+CanSeeAlerts = Annotated[Actor, Depends(require(Role.VIEWER, "alerts:read"))]
+CanSeeCommands = Annotated[Actor, Depends(require(Role.VIEWER, "commands:read"))]
+CanCommand = Annotated[Actor, Depends(require(Role.OPERATOR, "commands:write"))]
+CanHandleAlerts = Annotated[Actor, Depends(require(Role.OPERATOR, "alerts:write"))]
+CanSeeRules = Annotated[Actor, Depends(require(Role.TECHNICIAN, "rules:read"))]
+CanChangeRules = Annotated[Actor, Depends(require(Role.TECHNICIAN, "rules:write"))]
+CanInspect = Annotated[Actor, Depends(require(Role.TECHNICIAN, "devices:read"))]
+CanAdopt = Annotated[Actor, Depends(require(Role.TECHNICIAN, "devices:write"))]
+CanSeeSystem = Annotated[Actor, Depends(require(Role.TECHNICIAN, "system:read"))]
+CanSeeSettings = Annotated[Actor, Depends(require(Role.ADMIN, "system:read"))]
+CanSeeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:read"))]
+CanMakeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:write"))]
+CanSeeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:read"))]
+CanChangeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:write"))]
+CanSeeTokens = Annotated[Actor, Depends(require(Role.ADMIN, "tokens:read"))]
+CanChangeTokens = Annotated[Actor, Depends(require(Role.ADMIN, "tokens:write"))]
+CanAudit = Annotated[Actor, Depends(require(Role.ADMIN, "audit:read"))]
+CanSeeOwn = Annotated[Actor, Depends(require(Role.VIEWER, "own:read"))]
+CanChangeOwn = Annotated[Actor, Depends(require(Role.VIEWER, "own:write"))]
+
+NOUNS = tuple(
+    f"{noun}:{way}"
+    for noun in ("devices", "commands", "alerts", "rules", "system", "backups", "users", "tokens", "audit", "own")
+    for way in ("read", "write")
+)
+"""Every scope a token may be given, beside `*`."""

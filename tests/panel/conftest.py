@@ -1,0 +1,393 @@
+"""A house for the panel: real database, accounts, audit log, register and control; a link that echoes; stand-ins for
+the parts that other rooms build (they implement the panel's own protocols)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from sluis.control import Control
+from sluis.intake import Register
+from sluis.model import (
+    Actor,
+    Announcement,
+    ApiToken,
+    Command,
+    ConfigError,
+    Frame,
+    Kind,
+    NotFound,
+    Point,
+    Quality,
+    Reading,
+    ReadingChanged,
+    Role,
+    Stamp,
+    User,
+    Value,
+)
+from sluis.model.commands import SYSTEM
+from sluis.panel.door import Door
+from sluis.panel.ports import House
+from sluis.panel.reports import (
+    BackupReport,
+    BudgetLine,
+    DriverReport,
+    LinkReport,
+    QueueReport,
+    Readiness,
+    StorageReport,
+    SystemReport,
+)
+from sluis.panel.server import build_app
+from sluis.panel.settings import PanelSettings
+from sluis.runtime import Bus, ManualClock
+from sluis.sdk import About, Decoded, Driver, Link, MqttMatch, Registry
+from sluis.store.accounts import Accounts
+from sluis.store.audit import AuditLog
+from sluis.store.commands import Commands
+from sluis.store.database import Database
+from sluis.store.devices import Devices
+from sluis.store.readings import Readings
+
+PASSWORD = "a perfectly long password"
+HOST = "https://sluis.local"
+
+
+class Meter(Driver):
+    """A test family: a sensor with a relay, a mode and two buttons."""
+
+    about = About(key="meter", vendor="Test", models=("Meter",), match=MqttMatch(("m/+/hello",)), sources=("here",))
+    temperature = Point("temperature", "°C", minimum=-40, maximum=85, every_s=10)
+    relay = Point("outlet", kind=Kind.SWITCH, writable=True)
+    level = Point("", "%", minimum=0, maximum=100, step=1, writable=True)
+    mode = Point(kind=Kind.CHOICE, options=("eco", "comfort"), writable=True)
+    button = Point(kind=Kind.TRIGGER, options=("single", "double"))
+    restart = Point(kind=Kind.TRIGGER, writable=True)
+
+    def topics(self) -> Iterable[str]:
+        return (f"m/{self.native_id}/data",)
+
+    def decode(self, frame: Frame) -> Iterable[Decoded]:
+        for key, value in json.loads(frame.data).items():
+            yield Reading(key, value)
+
+    async def perform(self, link: Link, command: Command) -> None:
+        await link.send(json.dumps({command.point: command.value}).encode(), to=f"m/{self.native_id}/set")
+
+
+class EchoLink:
+    """Devices behind it do what they are told, and say so at once."""
+
+    def __init__(self) -> None:
+        self.site: Site | None = None
+        self.silent = False
+
+    async def send(self, data: bytes, *, to: str = "", retain: bool = False) -> None:
+        assert self.site is not None
+        key = f"meter-{to.split('/')[1]}"
+        for point, value in json.loads(data).items():
+            if not self.silent and value is not None:
+                self.site.say(key, point, value)
+
+    async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class AnAlert:
+    id: int
+    rule: str
+    severity: str
+    device: str
+    point: str
+    message: str
+    opened_at_us: int
+    acknowledged_at_us: int | None = None
+    acknowledged_by: str = ""
+    cleared_at_us: int | None = None
+    cause: str = ""
+    notes: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass
+class Alerts:
+    held: dict[int, AnAlert] = field(default_factory=dict)
+
+    async def open(self) -> Sequence[AnAlert]:
+        return [one for one in self.held.values() if one.cleared_at_us is None]
+
+    async def history(self, limit: int, before_id: int | None = None) -> Sequence[AnAlert]:
+        ids = sorted((one for one in self.held if before_id is None or one < before_id), reverse=True)
+        return [self.held[one] for one in ids[:limit]]
+
+    async def alert(self, alert_id: int) -> AnAlert | None:
+        return self.held.get(alert_id)
+
+    async def acknowledge(self, alert_id: int, actor: Actor, note: str = "") -> AnAlert:
+        self.held[alert_id] = replace(self.held[alert_id], acknowledged_at_us=1, acknowledged_by=actor.label)
+        return self.held[alert_id]
+
+    async def note(self, alert_id: int, actor: Actor, text: str) -> AnAlert:
+        notes = (*self.held[alert_id].notes, {"by": actor.label, "text": text})
+        self.held[alert_id] = replace(self.held[alert_id], notes=notes)
+        return self.held[alert_id]
+
+
+@dataclass
+class Rules:
+    held: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def rules(self) -> Sequence[Mapping[str, Any]]:
+        return list(self.held.values())
+
+    def rule(self, name: str) -> Mapping[str, Any] | None:
+        return self.held.get(name)
+
+    async def versions(self, name: str) -> Sequence[Mapping[str, Any]]:
+        return [self.held[name]] if name in self.held else []
+
+    async def save(self, name: str, body: Mapping[str, Any], actor: Actor) -> Mapping[str, Any]:
+        if "when" not in body:
+            raise ConfigError("a rule needs `when`", where=f"rules.{name}")
+        held = self.held.get(name)
+        self.held[name] = {"name": name, "version": str(int(held["version"]) + 1 if held else 1), "body": dict(body)}
+        return self.held[name]
+
+    async def remove(self, name: str, actor: Actor) -> None:
+        del self.held[name]
+
+
+class Explain:
+    async def why(self, device: str, point: str) -> Sequence[Mapping[str, Any]]:
+        return [{"at_us": 1, "kind": "reading", "what": f"{device} reported {point}", "ref": ""}]
+
+
+@dataclass(frozen=True)
+class ABucket:
+    at_us: int
+    min: float
+    mean: float
+    max: float
+    last: float
+    count: int
+
+
+@dataclass(frozen=True)
+class AReading:
+    seq: int
+    at_us: int
+    value: Value
+    quality: int
+
+
+class History:
+    """Ten readings, a second apart, of every point."""
+
+    def __init__(self) -> None:
+        self.rows = [AReading(seq, seq * 1_000_000, 20.0 + seq, 0) for seq in range(1, 11)]
+
+    async def series(self, device: str, point: str, start_us: int, end_us: int, buckets: int) -> Sequence[ABucket]:
+        shown = [row for row in self.rows if start_us <= row.at_us < end_us][:buckets]
+        return [ABucket(one.at_us, *(float(one.value),) * 4, 1) for one in shown]
+
+    async def readings(
+        self, device: str, point: str, start_us: int, end_us: int, limit: int, after: int | None = None
+    ) -> Sequence[AReading]:
+        shown = [row for row in self.rows if start_us <= row.at_us < end_us and row.seq > (after or 0)]
+        return shown[:limit]
+
+
+class System:
+    ready = True
+
+    def links(self) -> Sequence[LinkReport]:
+        return [LinkReport("mqtt", "mqtt", True, 1, received=7)]
+
+    def drivers(self) -> Sequence[DriverReport]:
+        broken = DriverReport("", "", (), "", "broken.py", fault="Traceback (most recent call last): ...")
+        return [DriverReport("meter", "Test", ("Meter",), "draft", "built-in", 3), broken]
+
+    def readiness(self) -> Readiness:
+        return Readiness(True, self.ready, True)
+
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        return {"panel": {"port": 8443}, "notify": {"smtp_password": "********"}}
+
+    async def report(self) -> SystemReport:
+        return SystemReport(
+            version="0.1.0",
+            python="3.11",
+            started_at_us=1,
+            clock_trusted=True,
+            memory_bytes=5,
+            cpu_s=1.5,
+            disk_free_bytes=10,
+            disk_total_bytes=20,
+            database_bytes=3,
+            broker="supervised",
+            queues=(QueueReport("bus:rules", 1, 10_000),),
+            counters={"frames_received": 9},
+        )
+
+    async def storage(self) -> StorageReport:
+        return StorageReport((BudgetLine("readings", 1e6),), 1e6, 1e9, 12.5, 18.0)
+
+
+class Backups:
+    def __init__(self) -> None:
+        self.held: list[BackupReport] = []
+
+    async def list(self) -> Sequence[BackupReport]:
+        return self.held
+
+    async def create(self, actor: Actor) -> BackupReport:
+        self.held.append(BackupReport(f"backup-{len(self.held) + 1}", 1, 100))
+        return self.held[-1]
+
+    async def verify(self, name: str, actor: Actor) -> BackupReport:
+        for number, one in enumerate(self.held):
+            if one.name == name:
+                self.held[number] = replace(one, verified_at_us=2)
+                return self.held[number]
+        raise NotFound(f"there is no backup {name!r}")
+
+
+class Browser(httpx.AsyncClient):
+    """An HTTP client that behaves as a browser of the panel: cookie jar and CSRF token."""
+
+    def __init__(self, app: FastAPI, address: str = "192.0.2.10", host: str = HOST) -> None:
+        transport = httpx.ASGITransport(app, client=(address, 4711))
+        super().__init__(transport=transport, base_url=host)
+
+    async def sign_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+        answer = await self.post("/api/v1/session", json={"name": name, "password": password})
+        if answer.is_success:
+            self.headers["X-CSRF-Token"] = answer.json()["csrf"]
+        return answer
+
+
+@dataclass
+class Site:
+    """Everything at once, for a test."""
+
+    database: Database
+    clock: ManualClock
+    bus: Bus
+    register: Register
+    control: Control
+    door: Door
+    audit: AuditLog
+    house: House
+    settings: PanelSettings
+    app: FastAPI
+    alerts: Alerts
+    link: EchoLink
+    folder: Path
+    clients: list[httpx.AsyncClient] = field(default_factory=list)
+
+    def stamp(self) -> Stamp:
+        return self.clock.stamp()
+
+    def say(self, key: str, point: str, value: Value, quality: Quality = Quality.GOOD) -> None:
+        """The device reports."""
+        twin = self.register.twin(key)
+        heard = twin.heard(self.stamp())
+        changed: ReadingChanged = twin.apply(Reading(point, value, quality), self.stamp())
+        self.bus.publish_batch([changed, heard] if heard else [changed])
+
+    def browser(self, address: str = "192.0.2.10") -> Browser:
+        made = Browser(self.app, address)
+        self.clients.append(made)
+        return made
+
+    async def program(self, role: Role, areas: frozenset[str] | None = None, *nouns: str) -> Browser:
+        """A client with an API token of that role."""
+        name = f"{role.word}-{len(self.clients)}"
+        wish = ApiToken(name, role, areas, frozenset(nouns or ("*",)))
+        secret, _ = await self.door.add_token(wish, SYSTEM)
+        client = self.browser()
+        client.headers["Authorization"] = f"Bearer {secret}"
+        return client
+
+    async def user(self, name: str, role: Role, areas: frozenset[str] | None = None) -> User:
+        return await self.door.add_user(User(name, role, areas), PASSWORD, SYSTEM)
+
+    async def device(self, native_id: str, name: str = "", area: str = "Hal", *, adopt: bool = True) -> str:
+        """A device in the house; returns its key."""
+        key = f"meter-{native_id}"
+        self.register.announce("meter", "mqtt", Announcement(native_id, content={"x": 1}, name=name or native_id))
+        if adopt:
+            await self.register.adopt(key, name=name or native_id, area=area, actor=SYSTEM)
+            self.register.twin(key).heard(self.stamp())
+        return key
+
+
+@asynccontextmanager
+async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
+    database = Database(folder / "sluis.db")
+    database.start()
+    clock, bus, link = ManualClock(), Bus(), EchoLink()
+    audit = AuditLog(database, clock, folder / "pki", folder / "log" / "audit-checkpoints")
+    readings = Readings(database, clock.stamp())
+    register = Register(Registry(Meter), Devices(database), readings, clock, bus, audit)
+    control = Control(register, {"mqtt": link}, clock, bus, audit, Commands(database))
+    door = Door(Accounts(database), audit, clock, settings)
+    alerts = Alerts()
+    house = House(
+        clock=clock,
+        bus=bus,
+        register=register,
+        control=control,
+        alerts=alerts,
+        rules=Rules(),
+        explain=Explain(),
+        history=History(),
+        audit=audit,
+        system=System(),
+        backups=Backups(),
+        door=door,
+    )
+    app = build_app(house, settings)
+    site = Site(database, clock, bus, register, control, door, audit, house, settings, app, alerts, link, folder)
+    link.site = site
+    running = [asyncio.ensure_future(one) for one in (register.run(), control.run(), app.state.hub.run())]
+    await asyncio.sleep(0)
+    try:
+        yield site
+    finally:
+        for client in site.clients:
+            await client.aclose()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        database.close()
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """A house with two adopted devices in two areas, one adopted in none, and one that waits to be adopted."""
+    async with a_site(tmp_path, PanelSettings()) as made:
+        await made.device("one", "Boiler", "Kelder")
+        await made.device("two", "Lamp", "Hal")
+        await made.device("three", "Weerstation", "")
+        await made.device("four", "Nieuw", adopt=False)
+        yield made
+
+
+@pytest.fixture
+async def admin(site: Site) -> Browser:
+    """A program with all rights."""
+    return await site.program(Role.ADMIN)
+
+
+Program = Callable[..., Awaitable[Browser]]
