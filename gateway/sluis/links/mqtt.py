@@ -67,7 +67,7 @@ class MqttLink:
         self.name = settings.name
         self.up = False
         self.session = _read_session(session_file)
-        self._settings = settings
+        self.settings = settings
         self._clock = clock
         self._session_file = session_file
         self._health = LinkHealth(self.name, False, clock.stamp().at_us, "not connected yet")
@@ -143,7 +143,7 @@ class MqttLink:
         self._outgoing.append((to, data, qos, retain, sent))
         self._nudge()
         try:
-            await asyncio.wait_for(asyncio.wrap_future(sent), self._settings.send_timeout_s)
+            await asyncio.wait_for(asyncio.wrap_future(sent), self.settings.send_timeout_s)
         except TimeoutError:
             raise LinkError(f"{self.name}: the broker did not take a message to {to}") from None
 
@@ -166,7 +166,7 @@ class MqttLink:
     # -- in the network thread ----------------------------------------------------------------------------
 
     def _live(self) -> None:
-        backoff = Backoff(first_s=0.2, cap_s=self._settings.reconnect_cap_s)
+        backoff = Backoff(first_s=0.2, cap_s=self.settings.reconnect_cap_s)
         while not self._stopping:
             reason = self._connect()
             if not reason:
@@ -178,7 +178,7 @@ class MqttLink:
                 self._drain_pipe()
 
     def _make_client(self) -> mqtt.Client:
-        settings = self._settings
+        settings = self.settings
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=settings.client_id, clean_session=False, manual_ack=True
         )
@@ -197,7 +197,7 @@ class MqttLink:
 
     def _connect(self) -> str:
         """Open the socket; "" or why not."""
-        settings = self._settings
+        settings = self.settings
         try:
             if settings.will_topic:
                 self._client.will_set(settings.will_topic, b"offline", qos=1, retain=True)
@@ -241,8 +241,8 @@ class MqttLink:
     def _leave(self, client: mqtt.Client) -> None:
         """Send what is waiting, then disconnect; the session stays at the broker."""
         self._write_out(client)
-        if self._settings.will_topic and self.up:
-            client.publish(self._settings.will_topic, b"offline", 1, retain=True)
+        if self.settings.will_topic and self.up:
+            client.publish(self.settings.will_topic, b"offline", 1, retain=True)
         client.disconnect()
         deadline = time.monotonic() + 1
         while client.want_write() and client.socket() is not None and time.monotonic() < deadline:
@@ -296,8 +296,8 @@ class MqttLink:
         if not flags.session_present or not self.session:
             self.session = os.urandom(6).hex()
             _write_session(self._session_file, self.session)
-        if self._settings.will_topic:
-            client.publish(self._settings.will_topic, b"online", 1, retain=True)
+        if self.settings.will_topic:
+            client.publish(self.settings.will_topic, b"online", 1, retain=True)
         self.up = True
         first = self._health.reason == "not connected yet"
         reconnects = self._health.reconnects + (not first)
@@ -309,7 +309,7 @@ class MqttLink:
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         stamp = self._clock.stamp()
         token = self._connection << 16 | message.mid if message.qos else None
-        if len(message.payload) > self._settings.max_payload_bytes:
+        if len(message.payload) > self.settings.max_payload_bytes:
             self._count(oversize=1)
             log.warning("%s: %d bytes on one message is too much; not taken in", self.name, len(message.payload))
             if token is not None:
@@ -359,7 +359,8 @@ class MqttLink:
         # A client that keeps its unconfirmed messages would send them again by itself: start with a fresh one.
         self._client = self._make_client()
         if was_up:
-            log.warning("%s lost: %s", self.name, reason)
+            if not self._stopping:
+                log.warning("%s lost: %s", self.name, reason)
             self._tell(False, reason)
 
     def _tell(self, up: bool, reason: str) -> None:

@@ -116,13 +116,13 @@ def run_crash(
     progress: Callable[[int, int], None] = lambda done, acknowledged: None,
 ) -> CrashReport:
     """Kill `kills` times (and the broker `broker_kills` times, in between) and count. The data directory is kept."""
-    from sluis.selftest.site import prepare, stored_counts
+    from sluis.selftest.site import announcement, prepare, stored_counts
 
     chance = random.Random(seed)  # noqa: S311  (moments of death, not secrets)
     began = time.monotonic()
     site = prepare(data_dir)
     victim = Victim(data_dir, site.config)
-    publisher = Publisher(site.port, site.username, site.password, site.topic, rate_per_s)
+    publisher = Publisher(site.port, site.username, site.password, site.topic, rate_per_s, announcement())
     victim.start()
     publisher.start()
     deaths = ["gateway"] * kills + ["broker"] * broker_kills

@@ -27,6 +27,7 @@ class Publisher:
     password: str
     topic: str
     rate_per_s: float
+    announcement: tuple[str, bytes]
     boot: str = "1"
     acknowledged: set[int] = field(default_factory=set)
     sent: int = 0
@@ -74,6 +75,7 @@ class Publisher:
         try:
             if not joined.wait(5):
                 raise ConnectionError("the broker did not answer")
+            client.publish(*self.announcement, qos=1, retain=True)
             waiting = list(self._pending)
             self.resent += len(waiting)
             for seq in waiting:

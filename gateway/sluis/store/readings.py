@@ -53,6 +53,14 @@ class Readings:
         """The newest reading of each point."""
         return await self._database.read(_latest)
 
+    async def newest_us(self) -> int:
+        """Wall-clock time of the newest trusted record; 0 for none."""
+        newest = (
+            "SELECT coalesce(max(at_us), 0) FROM "
+            "(SELECT at_us, flags FROM readings ORDER BY seq DESC LIMIT 1000) WHERE NOT flags & 4"
+        )
+        return await self._database.read(lambda c: int(c.execute(newest).fetchone()[0]))
+
     async def redate(self, now: Stamp) -> int:
         """Date this boot's untrusted records by their monotonic time; how many."""
         boot, offset = self.boot, now.at_us - now.mono_us

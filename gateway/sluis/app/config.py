@@ -1,0 +1,40 @@
+"""The gateway's configuration: one TOML file, composed of the settings that each room declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sluis.app.toml import build, read_toml
+from sluis.control.settings import ControlSettings
+from sluis.intake import IntakeSettings
+from sluis.links.settings import BrokerSettings, MqttSettings
+from sluis.panel.settings import PanelSettings
+from sluis.watch.settings import NotifySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set."""
+
+    data_dir: Path = Path("/var/lib/sluis")
+    """Where the gateway keeps all it writes."""
+    log_level: str = "info"
+    """`debug`, `info`, `warning` or `error`."""
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    """Intake."""
+    control: ControlSettings = field(default_factory=ControlSettings)
+    """Control."""
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    """Broker."""
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
+    """MQTT link."""
+    panel: PanelSettings = field(default_factory=PanelSettings)
+    """Panel."""
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    """Notifications."""
+
+
+def load(path: Path) -> Settings:
+    """Read a configuration file. ConfigError says what is wrong in it and where."""
+    return build(Settings, read_toml(path), str(path))

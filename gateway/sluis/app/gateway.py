@@ -1,0 +1,226 @@
+"""The composition root: reads configuration, builds everything, supervises it, and takes it down in order.
+
+Theory of operation. Parts that others stand on are started first and stopped last; nested task groups give exactly
+that order: store, then broker and clock, then links, then services, then doors (panel, live streams). Cancelling the
+main task (SIGINT, SIGTERM) unwinds them from the inside. A part that may fail alone (a link, the broker) heals itself;
+a part that must not (store, intake, control) ends the process non-zero, and the service manager starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from sluis.app.config import Settings
+from sluis.app.drivers import LOOK_EVERY_S, DriverLoader
+from sluis.app.lock import only_one
+from sluis.app.places import Places
+from sluis.app.timekeeper import Timekeeper
+from sluis.control.control import Control
+from sluis.intake import Intake, Register
+from sluis.links.broker import Mosquitto
+from sluis.links.broker.mosquitto import GATEWAY
+from sluis.links.files import write_whole
+from sluis.links.mqtt import MqttLink
+from sluis.links.notify import sd_notify, watchdog_every_s
+from sluis.links.settings import MqttSettings
+from sluis.links.site_ca import SiteCa, local_names
+from sluis.model import ConfigError
+from sluis.runtime import Bus, SystemClock
+from sluis.sdk import Registry
+from sluis.store.audit import AuditLog
+from sluis.store.commands import Commands
+from sluis.store.database import Database
+from sluis.store.devices import Devices
+from sluis.store.readings import Readings
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN_S = 10.0
+"""A stop that takes longer than this is a fault: service managers and impatient people kill then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the running gateway says about itself, in run/gateway.json."""
+
+    url: str
+    pid: int
+    ca: str
+    broker: str
+    setup_code: str = ""
+    """Printed once at the first start; not written to the file."""
+
+
+class Gateway:
+    """One gateway. `run` returns after an orderly stop; what it builds is here for the parts that report on it."""
+
+    def __init__(self, settings: Settings, on_ready: Callable[[Running], None] = lambda running: None) -> None:
+        self.settings = settings
+        self.places = Places(settings.data_dir)
+        self.clock = SystemClock()
+        self.bus = Bus()
+        self.registry = Registry()
+        self.drivers = DriverLoader(self.registry, self.places.drivers, self.clock)
+        self.started = self.clock.stamp()
+        self.broker: Mosquitto | None = None
+        self._on_ready = on_ready
+
+    async def run(self) -> None:
+        """Everything, until cancelled or until a part fails that must not."""
+        self.places.make()
+        self.drivers.load()
+        with only_one(self.places.run):
+            async with self._store(), self._ground(), self._lines(), self._services(), self._doors():
+                sd_notify("READY=1")
+                self._on_ready(self._announce())
+                await asyncio.Event().wait()
+
+    # -- from the ground up -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _store(self) -> AsyncIterator[None]:
+        """Opened first, closed last."""
+        self.database = await asyncio.to_thread(Database, self.places.database)
+        self.database.start()
+        try:
+            self.readings = Readings(self.database, self.clock.stamp())
+            self.devices = Devices(self.database)
+            self.audit = AuditLog(self.database, self.clock, self.places.pki, self.places.log / "audit-checkpoints")
+            yield
+        finally:
+            self.places.info.unlink(missing_ok=True)
+            await asyncio.to_thread(self.database.close)
+
+    @asynccontextmanager
+    async def _ground(self) -> AsyncIterator[None]:
+        """The site's certificates, the clock's keeper, the broker."""
+        self.ca = await asyncio.to_thread(SiteCa, self.places.pki, self.settings.panel.site_name)
+        names = local_names(self.settings.panel.hostname)
+        self.certificate = await asyncio.to_thread(self.ca.server, names)
+        self.timekeeper = Timekeeper(self.clock, await self.readings.newest_us(), self.readings.redate)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.timekeeper.run())
+            if not self.settings.broker.url:
+                self.broker = Mosquitto(
+                    self.settings.broker,
+                    self.places.root,
+                    self.clock,
+                    self.certificate.certificate,
+                    self.certificate.key,
+                )
+                self.broker.prepare()
+                await self.broker.start()
+                group.create_task(self.broker.run())
+            yield
+
+    @asynccontextmanager
+    async def _lines(self) -> AsyncIterator[None]:
+        """The links."""
+        self.mqtt = MqttLink(self._mqtt_settings(), self.clock, session_file=self.places.run / "mqtt-session")
+        self.links = {self.mqtt.name: self.mqtt}
+        async with asyncio.TaskGroup() as group:
+            for link in self.links.values():
+                group.create_task(link.run())
+            yield
+
+    @asynccontextmanager
+    async def _services(self) -> AsyncIterator[None]:
+        """Register, intake, control."""
+        self.register = Register(
+            self.registry, self.devices, self.readings, self.clock, self.bus, self.audit, self.settings.intake
+        )
+        await self.register.load()
+        self.intake = Intake(self.register, self.readings, list(self.links.values()), self.clock, self.bus)
+        self.control = Control(
+            self.register,
+            self.links,
+            self.clock,
+            self.bus,
+            self.audit,
+            Commands(self.database),
+            settings=self.settings.control,
+        )
+        self.mqtt.on_change(
+            lambda up, reason: self.intake.carriers.link_changed(self.mqtt.name, up, self.clock.stamp(), reason)
+        )
+        async with asyncio.TaskGroup() as group:
+            for part in (self.register, self.intake, self.control, self.audit):
+                group.create_task(part.run())
+            group.create_task(self._follow_driver_files())
+            group.create_task(self._feed_watchdog())
+            yield
+
+    @asynccontextmanager
+    async def _doors(self) -> AsyncIterator[None]:
+        """What people and programs come in by."""
+        yield
+
+    # -- small loops --------------------------------------------------------------------------------------
+
+    async def _follow_driver_files(self) -> None:
+        """Drop-in drivers are picked up, replaced and removed without a restart."""
+        while True:
+            await self.clock.sleep(LOOK_EVERY_S)
+            for key in self.drivers.refresh():
+                await self.register.reload_driver(key)
+
+    async def _feed_watchdog(self) -> None:
+        """Tell the service manager that the event loop turns."""
+        every_s = watchdog_every_s()
+        while every_s is not None:
+            sd_notify("WATCHDOG=1")
+            await self.clock.sleep(every_s)
+
+    # -- what we are --------------------------------------------------------------------------------------
+
+    def _mqtt_settings(self) -> MqttSettings:
+        """The link's settings, completed with where our broker (or the given one) is."""
+        settings = self.settings.mqtt
+        if self.broker is not None:
+            return replace(
+                settings,
+                host="127.0.0.1",
+                port=self.broker.local_port,
+                username=GATEWAY,
+                password_file=self.broker.password_file,
+            )
+        url = urlsplit(self.settings.broker.url)
+        if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+            raise ConfigError(
+                f"is {self.settings.broker.url!r}", where="broker.url", allowed="mqtt://host, mqtts://host"
+            )
+        return replace(settings, host=url.hostname, port=url.port or (8883 if url.scheme == "mqtts" else 1883))
+
+    def _announce(self) -> Running:
+        running = Running(
+            url="",
+            pid=os.getpid(),
+            ca=str(self.ca.ca.certificate),
+            broker=f"mqtt://{self.mqtt.settings.host}:{self.mqtt.settings.port}",
+        )
+        body = {key: getattr(running, key) for key in ("url", "pid", "ca", "broker")}
+        write_whole(self.places.info, json.dumps(body))
+        return running
+
+
+def run(settings: Settings, on_ready: Callable[[Running], None] = lambda running: None) -> None:
+    """Run a gateway on this thread until SIGINT or SIGTERM. Raises what made it fail."""
+    asyncio.run(_until_signal(Gateway(settings, on_ready)))
+
+
+async def _until_signal(gateway: Gateway) -> None:
+    task = asyncio.ensure_future(gateway.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
