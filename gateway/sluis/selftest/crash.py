@@ -125,6 +125,8 @@ def run_crash(
     publisher = Publisher(site.port, site.username, site.password, site.topic, rate_per_s, announcement())
     victim.start()
     publisher.start()
+    wait_for(lambda: -1 in stored_counts(data_dir), "the node was not taken into use")
+    publisher.counting.set()
     deaths = ["gateway"] * kills + ["broker"] * broker_kills
     chance.shuffle(deaths)
     try:
@@ -142,7 +144,7 @@ def run_crash(
         wait_until_stored(data_dir, max(acknowledged, default=0), stored_counts)
     finally:
         victim.stop()
-    stored = Counter(stored_counts(data_dir))
+    stored = Counter(number for number in stored_counts(data_dir) if number >= 0)
     return CrashReport(
         kills=kills,
         broker_kills=broker_kills,
@@ -153,6 +155,15 @@ def run_crash(
         resent=publisher.resent,
         seconds=time.monotonic() - began,
     )
+
+
+def wait_for(condition: Callable[[], bool], otherwise: str) -> None:
+    """SelftestFailed when it does not come true in time."""
+    deadline = time.monotonic() + START_WITHIN_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SelftestFailed(otherwise)
+        time.sleep(0.02)
 
 
 def wait_until_stored(data_dir: Path, last: int, counts: Callable[[Path], Iterable[int]]) -> None:

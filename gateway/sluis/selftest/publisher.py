@@ -28,6 +28,8 @@ class Publisher:
     topic: str
     rate_per_s: float
     announcement: tuple[str, bytes]
+    counting: threading.Event = field(default_factory=threading.Event)
+    """Set once the gateway listens: only then what is acknowledged must be stored (nobody subscribes to a stranger)."""
     boot: str = "1"
     acknowledged: set[int] = field(default_factory=set)
     sent: int = 0
@@ -89,6 +91,10 @@ class Publisher:
         while not self._stop.is_set():
             if broken.is_set() or not client.is_connected():
                 raise ConnectionError("the broker is gone")
+            if not self.counting.is_set():
+                client.publish(self.topic, json.dumps({"boot": "warm-up", "seq": time.time_ns(), "count": -1}), qos=1)
+                self._stop.wait(0.05)
+                continue
             if self.rate_per_s <= 0 or len(self._pending) >= WINDOW:
                 self._stop.wait(0.005)
                 continue
