@@ -305,6 +305,12 @@ class Site:
         changed: ReadingChanged = twin.apply(Reading(point, value, quality), self.stamp())
         self.bus.publish_batch([changed, heard] if heard else [changed])
 
+    async def quiet(self) -> None:
+        """Let everything that is under way settle."""
+        await self.database.write(lambda db: None)
+        for _ in range(50):
+            await asyncio.sleep(0)
+
     def browser(self, address: str = "192.0.2.10") -> Browser:
         made = Browser(self.app, address)
         self.clients.append(made)
@@ -381,6 +387,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         await made.device("two", "Lamp", "Hal")
         await made.device("three", "Weerstation", "")
         await made.device("four", "Nieuw", adopt=False)
+        await made.quiet()
         yield made
 
 
