@@ -14,7 +14,7 @@ from sluis.rules.conditions import (
     Stuck,
     Unreachable,
 )
-from sluis.rules.decider import Phase, State, Transition, due, step
+from sluis.rules.decider import Phase, State, Transition, due, resumed, step
 from sluis.rules.memory import Fact, Heard, Memory, Observation, Reach, Tick
 from sluis.rules.rule import Rule, Selector, Severity, Subject
 
@@ -45,6 +45,7 @@ __all__ = [
     "Unreachable",
     "agrees",
     "due",
+    "resumed",
     "shows_effect",
     "step",
 ]

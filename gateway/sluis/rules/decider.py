@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from sluis.rules.memory import Heard, Memory, Observation, Reach, remember
+from sluis.rules.memory import Heard, Memory, Observation, remember
 from sluis.rules.rule import Rule
 
 
@@ -40,7 +40,7 @@ class State:
     since_us: int = 0
     """Monotonic µs when this phase began."""
     resumed: bool = False
-    """Brought back after a restart and not heard since: a pending episode waits for the first observation instead
+    """Brought back after a restart and nothing certain since: a pending episode waits for the first evidence instead
     of being broken by not knowing."""
 
     @classmethod
@@ -53,10 +53,10 @@ def step(rule: Rule, state: State, observation: Observation, now_us: int) -> tup
     """The state after `observation`, and whether the alert opened or cleared. `now_us` never runs backwards."""
     memory = rule.when.note(remember(state.memory, observation, now_us), observation, now_us)
     holds = rule.when.holds(memory, now_us, state.phase is Phase.OPEN)
-    resumed = state.resumed and not isinstance(observation, Heard | Reach)
-    state = replace(state, memory=memory, resumed=resumed)
+    waits = state.resumed and holds is None and not isinstance(observation, Heard)
+    state = replace(state, memory=memory, resumed=waits)
     if holds is None:
-        if state.phase is Phase.PENDING and not resumed:
+        if state.phase is Phase.PENDING and not waits:
             return replace(state, phase=Phase.CLEAR, since_us=now_us), Transition.NONE
         return state, Transition.NONE
     if not holds:
@@ -90,3 +90,22 @@ def _hold(rule: Rule, state: State, now_us: int) -> tuple[State, Transition]:
     if now_us >= state.since_us + int(rule.for_s * 1e6):
         return replace(state, phase=Phase.OPEN, since_us=now_us), Transition.OPENED
     return state, Transition.NONE
+
+
+def resumed(state: State, by_us: int) -> State:
+    """The state after a restart: `by_us` is added to all its monotonic times, and nothing in it is fresh any more."""
+    held = state.memory
+    memory = replace(
+        held,
+        began_us=held.began_us + by_us,
+        seen_us=None if held.seen_us is None else held.seen_us + by_us,
+        anchor_us=held.anchor_us + by_us,
+        lows=tuple((at + by_us, value) for at, value in held.lows),
+        highs=tuple((at + by_us, value) for at, value in held.highs),
+        fresh=False,
+        quality=None,
+        availability=None,
+        blocked=False,
+        returned=False,
+    )
+    return replace(state, memory=memory, since_us=state.since_us + by_us, resumed=True)
