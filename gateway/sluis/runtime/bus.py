@@ -57,6 +57,11 @@ class Subscription:
     def close(self) -> None:
         self._bus.unsubscribe(self)
 
+    @property
+    def depth(self) -> int:
+        """How many events may wait."""
+        return self._queue.maxlen or 0
+
     def __len__(self) -> int:
         return len(self._queue)
 

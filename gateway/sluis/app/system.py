@@ -1,0 +1,139 @@
+"""What the gateway says about itself: implements the panel's `System` from the parts of the running gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sluis import __version__
+from sluis.app import machine
+from sluis.model import DeviceState
+from sluis.panel.reports import DriverReport, LinkReport, QueueReport, Readiness, StorageReport, SystemReport
+
+if TYPE_CHECKING:
+    from sluis.app.gateway import Gateway
+
+SECRET = ("password", "secret", "token", "passphrase")
+"""A setting with one of these in its name is masked wherever settings are shown (a file's path is no secret)."""
+
+
+class System:
+    """Asked by the panel, the API, /metrics and /readyz."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def links(self) -> Sequence[LinkReport]:
+        reports = []
+        for link in self._gateway.links.values():
+            health = link.health()
+            reports.append(
+                LinkReport(
+                    name=link.name,
+                    kind="mqtt",
+                    up=health.up,
+                    since_us=health.since_us,
+                    reason=health.reason,
+                    address=f"{link.settings.host}:{link.settings.port}",
+                    received=health.received,
+                    sent=health.sent,
+                    waiting=health.waiting,
+                    dropped=health.dropped + health.oversize,
+                    reconnects=health.reconnects,
+                )
+            )
+        return reports
+
+    def drivers(self) -> Sequence[DriverReport]:
+        loader, used = self._gateway.drivers, self._devices_by_driver()
+        good = [
+            DriverReport(
+                key=cls.about.key,
+                vendor=cls.about.vendor,
+                models=cls.about.models,
+                grade=cls.about.grade.value,
+                source=loader.sources.get(cls.about.key, ""),
+                devices=used.get(cls.about.key, 0),
+                documents=cls.about.sources,
+            )
+            for cls in self._gateway.registry
+        ]
+        broken = [
+            DriverReport(key=fault.source, vendor="", models=(), grade="", source=fault.source, fault=fault.traceback)
+            for fault in loader.faults.values()
+        ]
+        return [*broken, *sorted(good, key=lambda report: report.key)]
+
+    def readiness(self) -> Readiness:
+        gateway = self._gateway
+        broker_up = gateway.mqtt.up
+        return Readiness(store=not gateway.store_problem, broker=broker_up, intake=True)
+
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Every setting in use, by table; secrets masked."""
+        shown: dict[str, dict[str, Any]] = {"": {}}
+        for field in dataclasses.fields(self._gateway.settings):
+            value = getattr(self._gateway.settings, field.name)
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                shown[field.name] = {key: _shown(key, one) for key, one in dataclasses.asdict(value).items()}
+            else:
+                shown[""][field.name] = _shown(field.name, value)
+        return shown
+
+    async def report(self) -> SystemReport:
+        gateway = self._gateway
+        free, total = await asyncio.to_thread(machine.disk, gateway.places.root)
+        return SystemReport(
+            version=__version__,
+            python=platform.python_version(),
+            started_at_us=gateway.started.at_us,
+            clock_trusted=gateway.clock.trusted,
+            memory_bytes=machine.resident_bytes(),
+            cpu_s=machine.cpu_s(),
+            disk_free_bytes=free,
+            disk_total_bytes=total,
+            database_bytes=_size(gateway.places.database),
+            broker=self._broker(),
+            queues=tuple(
+                QueueReport(one.name, len(one), one.depth, one.dropped) for one in gateway.bus.subscriptions()
+            ),
+            counters={**gateway.intake.health(), **gateway.control.health(), **gateway.watch.health()},
+            platform=machine.board(),
+            warnings=tuple(machine.power_warnings()),
+        )
+
+    async def storage(self) -> StorageReport:
+        return await self._gateway.storage_report()
+
+    def _broker(self) -> str:
+        broker = self._gateway.broker
+        if broker is None:
+            return f"external, {self._gateway.settings.broker.url}"
+        state = "supervised" if broker.up else "supervised, being started again"
+        return f"{state}, {broker.restarts} restarts" if broker.restarts else state
+
+    def _devices_by_driver(self) -> dict[str, int]:
+        used: dict[str, int] = {}
+        for device in self._gateway.register.devices(DeviceState.ADOPTED):
+            used[device.driver] = used.get(device.driver, 0) + 1
+        return used
+
+
+def _shown(key: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {inner: _shown(inner, one) for inner, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(key, one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, str) and value and any(word in key for word in SECRET):
+        return "***"
+    return value
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*") if file.is_file())
