@@ -162,6 +162,8 @@ def _path(parts: tuple[Any, ...]) -> str:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, SluisError):  # FastAPI calls whatever stops it reading a body a 400
+        return await _sluis_error(request, error.__cause__)
     code = CODES.get(error.status_code, "api")
     problem = Problem(
         type=DOCS + code,
