@@ -10,6 +10,8 @@ from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
 from sluis.links.settings import BrokerSettings, MqttSettings
 from sluis.panel.settings import PanelSettings
+from sluis.store.backups import BackupSettings
+from sluis.store.settings import StoreSettings
 from sluis.watch.settings import NotifySettings
 
 
@@ -21,6 +23,10 @@ class Settings:
     """Where the gateway keeps all it writes."""
     log_level: str = "info"
     """`debug`, `info`, `warning` or `error`."""
+    store: StoreSettings = field(default_factory=StoreSettings)
+    """Store."""
+    backup: BackupSettings = field(default_factory=BackupSettings)
+    """Backups."""
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     """Intake."""
     control: ControlSettings = field(default_factory=ControlSettings)

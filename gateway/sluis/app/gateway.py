@@ -17,13 +17,17 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from sluis.app.config import Settings
 from sluis.app.drivers import LOOK_EVERY_S, DriverLoader
 from sluis.app.lock import only_one
 from sluis.app.places import Places
+from sluis.app.system import System
 from sluis.app.timekeeper import Timekeeper
+from sluis.app.watching import build_watching
 from sluis.control.control import Control
 from sluis.intake import Intake, Register
 from sluis.links.broker import Mosquitto
@@ -34,12 +38,19 @@ from sluis.links.notify import sd_notify, watchdog_every_s
 from sluis.links.settings import MqttSettings
 from sluis.links.site_ca import SiteCa, local_names
 from sluis.model import ConfigError
+from sluis.panel.door import Door
+from sluis.panel.ports import House
+from sluis.panel.server import build_app
+from sluis.panel.serving import PanelServer, Tls
 from sluis.runtime import Bus, SystemClock
 from sluis.sdk import Registry
+from sluis.store.accounts import Accounts
 from sluis.store.audit import AuditLog
+from sluis.store.backups import Backups
 from sluis.store.commands import Commands
 from sluis.store.database import Database
 from sluis.store.devices import Devices
+from sluis.store.history import History
 from sluis.store.readings import Readings
 
 log = logging.getLogger(__name__)
@@ -60,11 +71,24 @@ class Running:
     """Printed once at the first start; not written to the file."""
 
 
+class Part(Protocol):
+    """A long-lived part of the house."""
+
+    async def run(self) -> None: ...
+
+
 class Gateway:
     """One gateway. `run` returns after an orderly stop; what it builds is here for the parts that report on it."""
 
-    def __init__(self, settings: Settings, on_ready: Callable[[Running], None] = lambda running: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_ready: Callable[[Running], None] = lambda running: None,
+        *,
+        config_file: Path | None = None,
+    ) -> None:
         self.settings = settings
+        self.config_file = config_file
         self.places = Places(settings.data_dir)
         self.clock = SystemClock()
         self.bus = Bus()
@@ -93,6 +117,7 @@ class Gateway:
         self.database.start()
         try:
             self.readings = Readings(self.database, self.clock.stamp())
+            self.history = History(self.database)
             self.devices = Devices(self.database)
             self.audit = AuditLog(self.database, self.clock, self.places.pki, self.places.log / "audit-checkpoints")
             yield
@@ -134,26 +159,31 @@ class Gateway:
 
     @asynccontextmanager
     async def _services(self) -> AsyncIterator[None]:
-        """Register, intake, control."""
+        """Register, intake, control, watch, and what keeps the house in order."""
         self.register = Register(
             self.registry, self.devices, self.readings, self.clock, self.bus, self.audit, self.settings.intake
         )
         await self.register.load()
         self.intake = Intake(self.register, self.readings, list(self.links.values()), self.clock, self.bus)
+        self.commands = Commands(self.database)
         self.control = Control(
             self.register,
             self.links,
             self.clock,
             self.bus,
             self.audit,
-            Commands(self.database),
+            self.commands,
             settings=self.settings.control,
         )
         self.mqtt.on_change(
             lambda up, reason: self.intake.carriers.link_changed(self.mqtt.name, up, self.clock.stamp(), reason)
         )
+        self.watching = build_watching(self)
+        self.watch = self.watching.watch
+        self.backups = Backups(self.places.root, self.settings.backup, self.clock, self.audit, config=self.config_file)
+        parts: list[Part] = [self.register, self.intake, self.control, self.watch, self.watching.notifier]
         async with asyncio.TaskGroup() as group:
-            for part in (self.register, self.intake, self.control, self.audit):
+            for part in [*parts, self.audit, self.backups]:
                 group.create_task(part.run())
             group.create_task(self._follow_driver_files())
             group.create_task(self._feed_watchdog())
@@ -162,7 +192,31 @@ class Gateway:
     @asynccontextmanager
     async def _doors(self) -> AsyncIterator[None]:
         """What people and programs come in by."""
-        yield
+        self.door = Door(Accounts(self.database), self.audit, self.clock, self.settings.panel)
+        self.setup_code = await self.door.open() or ""
+        write_whole(self.places.token, self.door.local_token())
+        tls = Tls(self.certificate.certificate, self.certificate.key, self.ca.ca.certificate)
+        self.server = PanelServer(build_app(self._house(), self.settings.panel), self.settings.panel, tls)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.server.run())
+            await self.server.ready.wait()
+            yield
+
+    def _house(self) -> House:
+        return House(
+            clock=self.clock,
+            bus=self.bus,
+            register=self.register,
+            control=self.control,
+            alerts=self.watch.alerts,
+            rules=self.watch.rules,
+            explain=self.watching.explain,
+            history=self.history,
+            audit=self.audit,
+            system=System(self),
+            backups=self.backups,
+            door=self.door,
+        )
 
     # -- small loops --------------------------------------------------------------------------------------
 
@@ -202,9 +256,10 @@ class Gateway:
 
     def _announce(self) -> Running:
         running = Running(
-            url="",
+            url=self.server.url,
             pid=os.getpid(),
             ca=str(self.ca.ca.certificate),
+            setup_code=self.setup_code,
             broker=f"mqtt://{self.mqtt.settings.host}:{self.mqtt.settings.port}",
         )
         body = {key: getattr(running, key) for key in ("url", "pid", "ca", "broker")}

@@ -22,10 +22,11 @@ from sluis.model import (
     User,
     Value,
 )
-from sluis.panel.reports import BackupReport, DriverReport, LinkReport, Readiness, StorageReport, SystemReport
+from sluis.panel.reports import DriverReport, LinkReport, Readiness, StorageReport, SystemReport
 from sluis.runtime import Bus, Clock
 from sluis.sdk import Driver
 from sluis.twins import Twin
+from sluis.watch import Alert, AlertStep, Cause
 
 if TYPE_CHECKING:
     from sluis.intake.entry import FrameCounters
@@ -84,35 +85,25 @@ class Control(Protocol):
         """Commands of all times, newest first, older than the command id `before`."""
 
 
-class Alert(Protocol):
-    """One episode of a rule's condition."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def rule(self) -> str: ...
-    @property
-    def severity(self) -> str: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def point(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-
-
 class Alerts(Protocol):
-    """Open and past alerts. See `sluis.watch`."""
+    """Open and past alerts. See `sluis.watch.alerts`."""
 
-    async def open(self) -> Sequence[Alert]: ...
-    async def history(self, limit: int, before_id: int | None = None) -> Sequence[Alert]: ...
+    async def open(self) -> Sequence[Alert]:
+        """Open alerts, worst first."""
+
+    def attention(self) -> Sequence[Cause]:
+        """The same, grouped by what is behind them."""
+
+    async def history(self, limit: int, before_id: int | None = None, *, device: str = "") -> Sequence[Alert]: ...
     async def alert(self, alert_id: int) -> Alert | None: ...
+    async def steps(self, alert_id: int) -> Sequence[AlertStep]: ...
     async def acknowledge(self, alert_id: int, actor: Actor, note: str = "") -> Alert: ...
+    async def assign(self, alert_id: int, owner: str, actor: Actor) -> Alert: ...
     async def note(self, alert_id: int, actor: Actor, text: str) -> Alert: ...
 
 
 class Rules(Protocol):
-    """Rules as data; every change makes a new version. Bodies are plain JSON, as in `rules.toml`."""
+    """Rules as data, as JSON in the form of `rules.toml` with `name`, `version` and `origin`."""
 
     def rules(self) -> Sequence[Mapping[str, Any]]: ...
     def rule(self, name: str) -> Mapping[str, Any] | None: ...
@@ -223,10 +214,27 @@ class System(Protocol):
     async def storage(self) -> StorageReport: ...
 
 
+class BackupFile(Protocol):
+    """One backup and what is known of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def at_us(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def verified_at_us(self) -> int | None:
+        """When it was last restored into a scratch place and checked."""
+
+    @property
+    def problem(self) -> str: ...
+
+
 class Backups(Protocol):
-    async def list(self) -> Sequence[BackupReport]: ...
-    async def create(self, actor: Actor) -> BackupReport: ...
-    async def verify(self, name: str, actor: Actor) -> BackupReport: ...
+    async def list(self) -> Sequence[BackupFile]: ...
+    async def create(self, actor: Actor) -> BackupFile: ...
+    async def verify(self, name: str, actor: Actor) -> BackupFile: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,11 +258,13 @@ class House:
 __all__ = [
     "AccountStore",
     "Alert",
+    "AlertStep",
     "Alerts",
     "Audit",
     "AuditLog",
     "Backups",
     "Bucket",
+    "Cause",
     "Control",
     "Explain",
     "History",
