@@ -29,6 +29,7 @@ class AirMonitor(StandIn):
         self.native_id = self.client_id = serial
         self.base = f"airmon/{serial}"
         self.will = message(f"{self.base}/availability", "offline", retain=True, qos=1)
+        self.topics = (f"{self.base}/#", f">homeassistant/device/{serial}/config", "<homeassistant/status")
         self.filters = (f"{self.base}/+/set", "homeassistant/status")
         self.led = 40
         self._offset_ppm = 12.0

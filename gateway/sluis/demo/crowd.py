@@ -27,6 +27,7 @@ class Crowd(StandIn):
     client_id = "sluis-demo-crowd"
     name = "crowd"
     filters = ("sluis/crowd/none",)
+    topics = (">sluis/#",)
     will = message("sluis/crowd/status", "offline")
 
     def __init__(self, office: Office, chance: random.Random, *, size: int, every_s: float) -> None:
@@ -64,8 +65,8 @@ class Crowd(StandIn):
 
     def _about(self, number: int) -> dict[str, Any]:
         points = {
-            "temperature": {"quantity": "temperature", "unit": "°C"},
-            "humidity": {"quantity": "humidity", "unit": "%"},
+            "temperature": {"quantity": "temperature", "unit": "°C", "every_s": self.every_s},
+            "humidity": {"quantity": "humidity", "unit": "%", "every_s": self.every_s},
         }
-        points["battery"] = {"quantity": "battery", "unit": "%"}
+        points["battery"] = {"quantity": "battery", "unit": "%", "category": "diagnostic"}
         return {"name": f"Sensor {number}", "model": "crowd", "vendor": "Sluis", "firmware": "0.1", "points": points}

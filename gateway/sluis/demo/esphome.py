@@ -34,6 +34,7 @@ class EsphomeNode(StandIn):
         self.native_id = mac
         self.client_id = f"{self.node}-{mac}"
         self.will = message(f"{self.node}/status", "offline", retain=True)
+        self.topics = (f"{self.node}/#", f">homeassistant/+/{self.node}/#")
         self.filters = (f"{self.node}/+/+/command",)
         self._every = Every(UPDATE_S, first_s=1.0)
         self._door = Every(240.0, first_s=45.0)

@@ -61,6 +61,7 @@ class ShellyPlus1PM(StandIn):
         self.native_id = self.client_id = self.id
         self.load_name = load
         self.filters = (f"{self.id}/rpc", f"{self.id}/command", f"{self.id}/command/+", "shellies/command")
+        self.topics = (f">{self.id}/#", ">+/rpc", ">+/+/rpc", *(f"<{each}" for each in self.filters))
         self.will = message(f"{self.id}/online", "false", retain=True, qos=1)
         self.status_ntf = status_ntf
         self.source = "init"

@@ -92,6 +92,8 @@ class StandIn:
     """Key of the driver this device is meant for; its broker credentials are made from that."""
     native_id: str
     """Its identity in its own protocol."""
+    topics: tuple[str, ...]
+    """What it needs of the broker: `>filter` to publish there, `<filter` to subscribe, `filter` both."""
 
     def __init__(self, office: Office, chance: random.Random) -> None:
         self.office = office

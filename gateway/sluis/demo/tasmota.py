@@ -57,6 +57,8 @@ class TasmotaPlug(StandIn):
         self.client_id = f"DVES_{mac[-6:]}"
         self.load_name = load
         self.filters = (f"cmnd/{self.topic}/#", "cmnd/tasmotas/#", f"cmnd/{self.client_id}_fb/#")
+        own = (f">{kind}/{self.topic}/#" for kind in ("tele", "stat", "cmnd"))
+        self.topics = (*own, f">tasmota/discovery/{mac}/#", *(f"<{each}" for each in self.filters))
         self.will = message(f"tele/{self.topic}/LWT", "Offline", retain=True)
         self.tele_period_s = tele_period_s
         self._tele = Every(tele_period_s, first_s=2.0)

@@ -189,6 +189,7 @@ class Zigbee2Mqtt(StandIn):
     native_id = BASE
     client_id = "mqttjs_demo_z2m"
     filters = (f"{BASE}/#",)
+    topics = (f"{BASE}/#",)
     will = message(f"{BASE}/bridge/state", {"state": "offline"}, retain=True, qos=1)
 
     def __init__(self, office: Office, chance: random.Random, *, name: str = "zigbee") -> None:
