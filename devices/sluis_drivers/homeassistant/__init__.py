@@ -1,0 +1,1 @@
+"""Devices that announce themselves by Home Assistant MQTT discovery, whatever their maker."""
