@@ -86,11 +86,14 @@ class Gateway:
         on_ready: Callable[[Running], None] = lambda running: None,
         *,
         config_file: Path | None = None,
+        clock: SystemClock | None = None,
+        synchronised: Callable[[], bool] | None = None,
     ) -> None:
         self.settings = settings
         self.config_file = config_file
         self.places = Places(settings.data_dir)
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
+        self.synchronised = synchronised
         self.bus = Bus()
         self.registry = Registry()
         self.drivers = DriverLoader(self.registry, self.places.drivers, self.clock)
@@ -113,11 +116,11 @@ class Gateway:
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[None]:
         """Opened first, closed last."""
-        self.database = await asyncio.to_thread(Database, self.places.database)
+        self.database = await asyncio.to_thread(Database, self.places.database, self.settings.store)
         self.database.start()
         try:
             self.readings = Readings(self.database, self.clock.stamp())
-            self.history = History(self.database)
+            self.history = History(self.readings)
             self.devices = Devices(self.database)
             self.audit = AuditLog(self.database, self.clock, self.places.pki, self.places.log / "audit-checkpoints")
             yield
@@ -131,7 +134,9 @@ class Gateway:
         self.ca = await asyncio.to_thread(SiteCa, self.places.pki, self.settings.panel.site_name)
         names = local_names(self.settings.panel.hostname)
         self.certificate = await asyncio.to_thread(self.ca.server, names)
-        self.timekeeper = Timekeeper(self.clock, await self.readings.newest_us(), self.readings.redate)
+        self.timekeeper = Timekeeper(
+            self.clock, await self.readings.newest_us(), self.readings.redate, self.settings.time, self.synchronised
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(self.timekeeper.run())
             if not self.settings.broker.url:

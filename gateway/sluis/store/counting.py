@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sluis.store.database import connect
+from sluis.store.history import all_readings
 
 
 def numbers_of(path: Path, device: str, point: str) -> list[int]:
@@ -13,11 +14,11 @@ def numbers_of(path: Path, device: str, point: str) -> list[int]:
         return []
     connection = connect(path, read_only=True)
     try:
-        rows = connection.execute(
-            "SELECT value FROM readings JOIN points ON points.id = readings.point "
-            "JOIN devices ON devices.id = points.device_id WHERE devices.key = ? AND points.key = ? ORDER BY seq",
+        row = connection.execute(
+            "SELECT points.id FROM points JOIN devices ON devices.id = points.device_id "
+            "WHERE devices.key = ? AND points.key = ?",
             (device, point),
-        ).fetchall()
+        ).fetchone()
+        return [int(record.value) for record in all_readings(connection, row[0])] if row else []
     finally:
         connection.close()
-    return [int(value) for (value,) in rows]

@@ -9,6 +9,7 @@ import sqlite3
 from pathlib import Path
 
 from sluis.model import StoreError
+from sluis.store.faults import StoreDamaged, StoreNewer, is_damage
 
 SCHEMA = Path(__file__).parent / "schema"
 
@@ -21,15 +22,20 @@ def versions() -> list[int]:
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the newest version. StoreError when a newer Sluis wrote it."""
     newest = versions()[-1]
-    held: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    held = version_of(connection)
     if held > newest:
-        raise StoreError(
-            f"the database has schema version {held}, this Sluis knows {newest}: a newer Sluis wrote it",
-            hint="Install that newer version again, or restore a backup made before the update.",
-        )
+        raise StoreNewer(f"the database has schema version {held}, this Sluis knows {newest}: a newer Sluis wrote it")
     for version in versions():
         if version > held:
             _step(connection, version)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema version of a file; 0 for a new one. StoreDamaged when it is not a database."""
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise StoreDamaged(f"this is not a database Sluis can read: {error}") from error
 
 
 def _step(connection: sqlite3.Connection, version: int) -> None:
@@ -39,4 +45,5 @@ def _step(connection: sqlite3.Connection, version: int) -> None:
     except sqlite3.Error as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise StoreError(f"cannot bring the database to schema version {version}: {error}") from error
+        failure = StoreDamaged if is_damage(error) else StoreError
+        raise failure(f"cannot bring the database to schema version {version}: {error}") from error

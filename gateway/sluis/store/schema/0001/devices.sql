@@ -14,5 +14,6 @@ CREATE TABLE points (
   id INTEGER PRIMARY KEY,
   device_id INTEGER NOT NULL REFERENCES devices (id),
   key TEXT NOT NULL,
+  class INTEGER, -- of retention: 0 telemetry, 1 state, 2 diagnostic; NULL follows the values
   UNIQUE (device_id, key)
 ) STRICT;

@@ -11,7 +11,7 @@ CREATE TABLE readings (
   at_us INTEGER NOT NULL,   -- wall clock, as corrected later when the clock was not trusted
   mono_us INTEGER NOT NULL, -- monotonic clock of `boot`
   boot INTEGER NOT NULL,
-  flags INTEGER NOT NULL,   -- quality in bits 0-1, bit 2: clock not trusted, bit 3: dated again
+  flags INTEGER NOT NULL,   -- bits 0-1 quality, 2 clock not trusted, 3 dated again, 4 value is a bool
   value ANY NOT NULL,
   device_at_us INTEGER
 ) STRICT;
@@ -27,12 +27,30 @@ CREATE TABLE occurrences (
 ) STRICT;
 CREATE INDEX occurrences_by_point ON occurrences (point, at_us);
 
--- What identifies the deliveries and frames of one commit (see intake): blobs of 64-bit integers.
-CREATE TABLE deliveries (
+-- Older readings and their rollups, compressed, by segments of the log (see sluis/store/segments.py).
+CREATE TABLE segments (
   id INTEGER PRIMARY KEY,
-  link TEXT NOT NULL,
-  session TEXT NOT NULL,
-  tokens BLOB NOT NULL,
-  digests BLOB NOT NULL,
-  identities BLOB NOT NULL
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  start_us INTEGER NOT NULL, -- earliest and latest wall time in it
+  end_us INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  packed_at_us INTEGER NOT NULL,
+  hours INTEGER NOT NULL,    -- id of the segment its hours are stored under
+  untrusted_boot INTEGER     -- the boot whose untrusted records it holds
+) STRICT;
+
+CREATE TABLE blocks (
+  id INTEGER PRIMARY KEY, -- resolution, segment, class and point in one number: appended in order, freed by ranges
+  data BLOB NOT NULL
+) STRICT;
+
+-- The newest packed reading of each point, so that a start need not unpack anything.
+CREATE TABLE latest (
+  point INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  at_us INTEGER NOT NULL,
+  mono_us INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  value ANY NOT NULL
 ) STRICT;
