@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from sluis.model.units import quantity_for
 from sluis.sdk import (
     About,
     Announcement,
@@ -65,7 +66,9 @@ class Node(Driver):
 
     @classmethod
     def sniff(cls, frame: Frame) -> Iterable[Sniffed]:
-        native_id = frame.source.split("/")[1]
+        root, _, native_id = frame.source.removesuffix("/announce").partition("/")
+        if root != "sluis" or not native_id or "/" in native_id:
+            raise NotMine
         if not frame.data:
             return [Announcement(native_id, content=None)]
         said = _json(frame.data)
@@ -132,13 +135,15 @@ def _instant(at: object) -> int | None:
 
 
 def _point(key: str, about: object) -> Point:
-    if not isinstance(about, dict) or key in RESERVED or not key or len(key) > 64:
+    if not isinstance(about, dict) or key in RESERVED or not 0 < len(key) <= 64 or set(key) & set("/+# "):
         raise Implausible(f"{key!r} cannot be a point")
     try:
+        kind = Kind(about.get("kind", "number"))
+        unit = str(about.get("unit", ""))[:20] if kind is Kind.NUMBER else ""
         return Point(
-            quantity=str(about.get("quantity", "")),
-            unit=str(about.get("unit", "")),
-            kind=Kind(about.get("kind", "number")),
+            quantity=quantity_for(str(about.get("quantity", "")), unit, kind),
+            unit=unit,
+            kind=kind,
             minimum=_number(about.get("min")),
             maximum=_number(about.get("max")),
             every_s=_number(about.get("every_s")),

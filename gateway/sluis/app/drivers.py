@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
 import logging
-import pkgutil
-import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
 
 import sluis_drivers
-from sluis.model import DriverError
 from sluis.runtime import Clock
 from sluis.sdk import Driver, Registry
+from sluis.sdk.loading import drivers_of, drivers_of_file
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +29,9 @@ class DriverFault:
     since_us: int
 
 
-def drivers_in(module: ModuleType) -> Iterator[type[Driver]]:
-    """The driver classes a module defines (not those it imports)."""
-    for _, cls in inspect.getmembers(module, inspect.isclass):
-        if issubclass(cls, Driver) and cls.__module__ == module.__name__ and "about" in vars(cls):
-            yield cls
-
-
 def built_in() -> Iterator[type[Driver]]:
     """All drivers of the `sluis_drivers` package."""
-    for found in pkgutil.walk_packages(sluis_drivers.__path__, "sluis_drivers."):
-        yield from drivers_in(importlib.import_module(found.name))
+    yield from drivers_of(sluis_drivers)
 
 
 class DriverLoader:
@@ -91,28 +77,25 @@ class DriverLoader:
         return changed
 
     def _load_file(self, path: Path) -> list[str]:
-        name = f"sluis_dropin_{path.stem}"
         try:
-            spec = importlib.util.spec_from_file_location(name, path)
-            assert spec is not None
-            assert spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
-            classes = list(drivers_in(module))
-            if not classes:
-                raise DriverError(f"{path.name} defines no driver", hint="A driver is a class with an `about`.")
+            classes = drivers_of_file(path)
+            own = self._of_file.get(path, [])
             for cls in classes:
-                self._take(cls, path.name, own=self._of_file.get(path, []))
+                self._take(cls, path.name, own=own)
         except BaseException as error:  # a stranger's code may raise anything, SystemExit included
             if isinstance(error, KeyboardInterrupt):
                 raise
             self._fault(path.name)
             return []
         self.faults.pop(path.name, None)
-        self._of_file[path] = [cls.about.key for cls in classes]
-        log.info("driver file %s loaded: %s", path.name, ", ".join(self._of_file[path]))
-        return self._of_file[path]
+        keys = [cls.about.key for cls in classes]
+        gone = [key for key in own if key not in keys]
+        for key in gone:
+            self._registry.discard(key)
+            self.sources.pop(key, None)
+        self._of_file[path] = keys
+        log.info("driver file %s loaded: %s", path.name, ", ".join(keys))
+        return keys + gone
 
     def _take(self, cls: type[Driver], source: str, own: list[str] | None = None) -> None:
         key = cls.about.key

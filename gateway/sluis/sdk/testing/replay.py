@@ -1,0 +1,171 @@
+"""Replaying a frames file: what a driver class says of each line, as plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sluis.model import (
+    Announcement,
+    Command,
+    CommandError,
+    Frame,
+    FrameError,
+    Occurrence,
+    Presence,
+    Quality,
+    Reading,
+    Roster,
+)
+from sluis.model.commands import SYSTEM
+from sluis.sdk.driver import Decoded, Driver, Inquiry, Sniffed
+from sluis.sdk.registry import merge_fragment
+from sluis.sdk.testing.frames import Case, data_of
+from sluis.sdk.testing.link import RecordingLink, Sent, finish
+
+
+class Bench:
+    """One driver class, and the descriptions its devices have announced so far."""
+
+    def __init__(self, cls: type[Driver]) -> None:
+        self.cls = cls
+        self.descriptions: dict[str, dict[str, Any]] = {}
+        self._last = ""
+
+    def sniff(self, frame: Frame) -> list[Sniffed]:
+        """What the class says of a possible announcement; its devices' descriptions are kept."""
+        said = list(self.cls.sniff(frame))
+        for item in said:
+            if isinstance(item, Announcement) and item.native_id:
+                self._last = item.native_id
+                held = self.descriptions.get(item.native_id, {})
+                self.descriptions[item.native_id] = merge_fragment(held, item)
+        return said
+
+    def device(self, case: Case) -> Driver:
+        """The driver instance that a line of the file is about."""
+        native_id = str(case.entry.get("device", self._last))
+        description = case.entry.get("description", self.descriptions.get(native_id, {}))
+        return self.cls(native_id, description)
+
+    def drivers(self) -> list[Driver]:
+        """An instance for every device announced; one without a description when there was none."""
+        made = [self.cls(native_id, description) for native_id, description in self.descriptions.items()]
+        return made or [self.cls("device")]
+
+
+def perform(driver: Driver, point: str, value: Any, answers: Iterable[str] = ()) -> list[Sent]:
+    """What a driver sends for a command. CommandError when it refuses."""
+    link = RecordingLink(answer.encode() for answer in answers)
+    finish(driver.perform(link, Command("c1", "device", point, value, SYSTEM, 0)))
+    return link.sent
+
+
+def outcome(bench: Bench, case: Case) -> Mapping[str, Any]:
+    """What the driver makes of a line, in the words of the file."""
+    try:
+        if case.kind == "command":
+            sent = perform(bench.device(case), case.entry["command"], case.entry.get("value"), _answers(case))
+            return {"sends": [_sent(one) for one in sent]}
+        if case.kind == "announcement":
+            return {"announces": [_sniffed(item) for item in bench.sniff(case.frame)]}
+        driver = bench.device(case)
+        return decoded(driver.decode(case.frame)) | {"identity": driver.identity(case.frame)}
+    except (FrameError, CommandError) as error:
+        return {"error": error.code, "says": str(error)}
+
+
+def mismatches(bench: Bench, case: Case) -> list[str]:
+    """How the outcome differs from what the line expects; nothing when it does not."""
+    found, entry = outcome(bench, case), case.entry
+    if found.get("error") != entry.get("error"):
+        said = f"{found['error']}: {found['says']}" if "error" in found else "no error"
+        return [f"expected {entry.get('error', 'no error')}, got {said}"]
+    if "error" in found:
+        return []
+    if case.kind == "command":
+        wanted = [{"to": s.get("to", ""), "data": data_of(s), "retain": s.get("retain", False)} for s in entry["sends"]]
+        return _differs("sends", [_comparable(s) for s in wanted], [_comparable(s) for s in found["sends"]])
+    if case.kind == "announcement":
+        return _subsets("announces", entry["announces"], found["announces"])
+    wrong = _subsets("presence", entry.get("presence", []), found["presence"])
+    wrong += _differs("occurrences", entry.get("occurrences", []), found["occurrences"])
+    wrong += _differs("quality", entry.get("quality", {}), found["quality"])
+    for optional in ("identity", "measured_at_us"):
+        if optional in entry:
+            wrong += _differs(optional, entry[optional], found[optional])
+    return wrong + _differs("readings", entry.get("readings", {}), found["readings"])
+
+
+def decoded(items: Iterable[Decoded]) -> dict[str, Any]:
+    """The outcome of `decode` in the words of the file."""
+    said = list(items)
+    readings = [item for item in said if isinstance(item, Reading)]
+    return {
+        "readings": {reading.point: reading.value for reading in readings},
+        "quality": {reading.point: reading.quality.word for reading in readings if reading.quality != Quality.GOOD},
+        "measured_at_us": next((reading.at_us for reading in readings), None),
+        "occurrences": [[item.point, item.what] for item in said if isinstance(item, Occurrence)],
+        "presence": [_presence(item) for item in said if isinstance(item, Presence)],
+    }
+
+
+def _answers(case: Case) -> list[str]:
+    return [answer if isinstance(answer, str) else json.dumps(answer) for answer in case.entry.get("answers", [])]
+
+
+def _sent(sent: Sent) -> dict[str, Any]:
+    return {"to": sent.to, "data": sent.data, "retain": sent.retain}
+
+
+def _comparable(sent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """JSON is compared as what it says, other data as bytes."""
+    try:
+        return {**sent, "data": json.loads(sent["data"])}
+    except ValueError:
+        return sent
+
+
+def _sniffed(item: Sniffed) -> dict[str, Any]:
+    if isinstance(item, Announcement):
+        return {field: getattr(item, field) for field in item.__slots__}
+    if isinstance(item, Roster):
+        return {"roster": sorted(item.native_ids), "parent": item.parent}
+    if isinstance(item, Inquiry):
+        return {"inquiry": item.to, "data": item.data.decode()}
+    return {"presence": item.availability.value} | {k: v for k, v in _presence(item).items() if k != "availability"}
+
+
+def _presence(item: Presence) -> dict[str, Any]:
+    said = {field: getattr(item, field) for field in item.__slots__}
+    return said | {"availability": item.availability.value, "sources": list(item.sources)}
+
+
+def _subsets(what: str, wanted: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every wanted mapping has its counterpart, whose further fields do not matter."""
+    if len(wanted) != len(found):
+        return [f"{what}: expected {len(wanted)}, got {len(found)}: {_short(found)}"]
+    wrong: list[str] = []
+    for one, other in zip(wanted, found, strict=True):
+        for key, value in one.items():
+            wrong += _differs(f"{what}.{key}", value, other.get(key))
+    return wrong
+
+
+def _differs(what: str, wanted: Any, found: Any) -> list[str]:
+    return [] if _same(wanted, found) else [f"{what}: expected {_short(wanted)}, got {_short(found)}"]
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    """Equal, where true is not 1."""
+    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+        return wanted.keys() == found.keys() and all(_same(wanted[key], found[key]) for key in wanted)
+    if isinstance(wanted, list | tuple) and isinstance(found, list | tuple):
+        return len(wanted) == len(found) and all(map(_same, wanted, found))
+    return isinstance(wanted, bool) == isinstance(found, bool) and bool(wanted == found)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 300 else text[:300] + "..."

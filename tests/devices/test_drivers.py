@@ -1,0 +1,32 @@
+"""One suite over every driver that is there. A driver without frames fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sluis_drivers
+from sluis.sdk import Driver
+from sluis.sdk.loading import drivers_of
+from sluis.sdk.testing import check_cases, load
+
+FRAMES = Path(__file__).parent / "frames"
+DRIVERS = {cls.about.key: cls for cls in drivers_of(sluis_drivers)}
+
+
+@pytest.mark.parametrize("key", sorted(DRIVERS))
+def test_driver_conforms(key: str) -> None:
+    problems = [str(finding) for finding in check_cases(DRIVERS[key], load(FRAMES / f"{key}.jsonl")) if not finding.ok]
+    assert not problems, "\n".join(problems)
+
+
+def test_there_are_drivers_and_every_frames_file_has_one() -> None:
+    assert "sluis-node" in DRIVERS
+    assert {file.stem for file in FRAMES.glob("*.jsonl")} <= DRIVERS.keys()
+
+
+def test_a_driver_without_frames_fails() -> None:
+    cls: type[Driver] = DRIVERS["sluis-node"]
+    failed = {finding.rule for finding in check_cases(cls, []) if not finding.ok}
+    assert {"has frames", "has a damaged frame", "has a foreign frame"} <= failed
