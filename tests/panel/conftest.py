@@ -22,7 +22,6 @@ from sluis.model import (
     Announcement,
     ApiToken,
     Command,
-    ConfigError,
     Frame,
     Kind,
     NotFound,
@@ -39,7 +38,6 @@ from sluis.model.commands import SYSTEM
 from sluis.panel.door import Door
 from sluis.panel.ports import House
 from sluis.panel.reports import (
-    BackupReport,
     BudgetLine,
     DriverReport,
     LinkReport,
@@ -53,11 +51,14 @@ from sluis.panel.settings import PanelSettings
 from sluis.runtime import Bus, ManualClock
 from sluis.sdk import About, Decoded, Driver, Link, MqttMatch, Registry
 from sluis.store.accounts import Accounts
+from sluis.store.alerts import AlertLog
 from sluis.store.audit import AuditLog
 from sluis.store.commands import Commands
 from sluis.store.database import Database
 from sluis.store.devices import Devices
 from sluis.store.readings import Readings
+from sluis.store.rule_versions import RuleFile, RuleHistory
+from sluis.watch import Alert, Alerts, Explain, RuleBook
 
 PASSWORD = "a perfectly long password"
 HOST = "https://sluis.local"
@@ -101,75 +102,6 @@ class EchoLink:
 
     async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
         raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class AnAlert:
-    id: int
-    rule: str
-    severity: str
-    device: str
-    point: str
-    message: str
-    opened_at_us: int
-    acknowledged_at_us: int | None = None
-    acknowledged_by: str = ""
-    cleared_at_us: int | None = None
-    cause: str = ""
-    notes: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass
-class Alerts:
-    held: dict[int, AnAlert] = field(default_factory=dict)
-
-    async def open(self) -> Sequence[AnAlert]:
-        return [one for one in self.held.values() if one.cleared_at_us is None]
-
-    async def history(self, limit: int, before_id: int | None = None) -> Sequence[AnAlert]:
-        ids = sorted((one for one in self.held if before_id is None or one < before_id), reverse=True)
-        return [self.held[one] for one in ids[:limit]]
-
-    async def alert(self, alert_id: int) -> AnAlert | None:
-        return self.held.get(alert_id)
-
-    async def acknowledge(self, alert_id: int, actor: Actor, note: str = "") -> AnAlert:
-        self.held[alert_id] = replace(self.held[alert_id], acknowledged_at_us=1, acknowledged_by=actor.label)
-        return self.held[alert_id]
-
-    async def note(self, alert_id: int, actor: Actor, text: str) -> AnAlert:
-        notes = (*self.held[alert_id].notes, {"by": actor.label, "text": text})
-        self.held[alert_id] = replace(self.held[alert_id], notes=notes)
-        return self.held[alert_id]
-
-
-@dataclass
-class Rules:
-    held: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def rules(self) -> Sequence[Mapping[str, Any]]:
-        return list(self.held.values())
-
-    def rule(self, name: str) -> Mapping[str, Any] | None:
-        return self.held.get(name)
-
-    async def versions(self, name: str) -> Sequence[Mapping[str, Any]]:
-        return [self.held[name]] if name in self.held else []
-
-    async def save(self, name: str, body: Mapping[str, Any], actor: Actor) -> Mapping[str, Any]:
-        if "when" not in body:
-            raise ConfigError("a rule needs `when`", where=f"rules.{name}")
-        held = self.held.get(name)
-        self.held[name] = {"name": name, "version": str(int(held["version"]) + 1 if held else 1), "body": dict(body)}
-        return self.held[name]
-
-    async def remove(self, name: str, actor: Actor) -> None:
-        del self.held[name]
-
-
-class Explain:
-    async def why(self, device: str, point: str) -> Sequence[Mapping[str, Any]]:
-        return [{"at_us": 1, "kind": "reading", "what": f"{device} reported {point}", "ref": ""}]
 
 
 @dataclass(frozen=True)
@@ -243,18 +175,27 @@ class System:
         return StorageReport((BudgetLine("readings", 1e6),), 1e6, 1e9, 12.5, 18.0)
 
 
+@dataclass(frozen=True)
+class ABackup:
+    name: str
+    at_us: int
+    size_bytes: int
+    verified_at_us: int | None = None
+    problem: str = ""
+
+
 class Backups:
     def __init__(self) -> None:
-        self.held: list[BackupReport] = []
+        self.held: list[ABackup] = []
 
-    async def list(self) -> Sequence[BackupReport]:
+    async def list(self) -> Sequence[ABackup]:
         return self.held
 
-    async def create(self, actor: Actor) -> BackupReport:
-        self.held.append(BackupReport(f"backup-{len(self.held) + 1}", 1, 100))
+    async def create(self, actor: Actor) -> ABackup:
+        self.held.append(ABackup(f"backup-{len(self.held) + 1}", 1, 100))
         return self.held[-1]
 
-    async def verify(self, name: str, actor: Actor) -> BackupReport:
+    async def verify(self, name: str, actor: Actor) -> ABackup:
         for number, one in enumerate(self.held):
             if one.name == name:
                 self.held[number] = replace(one, verified_at_us=2)
@@ -291,6 +232,7 @@ class Site:
     settings: PanelSettings
     app: FastAPI
     alerts: Alerts
+    rules: RuleBook
     link: EchoLink
     folder: Path
     clients: list[httpx.AsyncClient] = field(default_factory=list)
@@ -307,9 +249,10 @@ class Site:
 
     async def quiet(self) -> None:
         """Let everything that is under way settle."""
-        await self.database.write(lambda db: None)
-        for _ in range(50):
-            await asyncio.sleep(0)
+        for _ in range(5):
+            await self.database.write(lambda db: None)
+            for _ in range(20):
+                await asyncio.sleep(0)
 
     def browser(self, address: str = "192.0.2.10") -> Browser:
         made = Browser(self.app, address)
@@ -327,6 +270,12 @@ class Site:
 
     async def user(self, name: str, role: Role, areas: frozenset[str] | None = None) -> User:
         return await self.door.add_user(User(name, role, areas), PASSWORD, SYSTEM)
+
+    def alert(self, device: str, rule: str = "device-offline", affected: Sequence[str] = ()) -> Alert:
+        """Open an alert of a built-in rule."""
+        held = self.rules.get(rule)
+        assert held is not None
+        return self.alerts.begin(held, device, "", "Hal", "offline", {"device": device or "the link"}, affected)
 
     async def device(self, native_id: str, name: str = "", area: str = "Hal", *, adopt: bool = True) -> str:
         """A device in the house; returns its key."""
@@ -348,15 +297,16 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
     register = Register(Registry(Meter), Devices(database), readings, clock, bus, audit)
     control = Control(register, {"mqtt": link}, clock, bus, audit, Commands(database))
     door = Door(Accounts(database), audit, clock, settings)
-    alerts = Alerts()
+    alerts = Alerts(AlertLog(database), clock, bus, audit)
+    rules = RuleBook(RuleFile(folder / "rules.toml"), RuleHistory(database), clock, audit)
     house = House(
         clock=clock,
         bus=bus,
         register=register,
         control=control,
         alerts=alerts,
-        rules=Rules(),
-        explain=Explain(),
+        rules=rules,
+        explain=Explain(register, Commands(database), alerts, rules),
         history=History(),
         audit=audit,
         system=System(),
@@ -364,9 +314,9 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         door=door,
     )
     app = build_app(house, settings)
-    site = Site(database, clock, bus, register, control, door, audit, house, settings, app, alerts, link, folder)
+    site = Site(database, clock, bus, register, control, door, audit, house, settings, app, alerts, rules, link, folder)
     link.site = site
-    running = [asyncio.ensure_future(one) for one in (register.run(), control.run(), app.state.hub.run())]
+    running = [asyncio.ensure_future(one) for one in (register.run(), control.run(), alerts.run(), app.state.hub.run())]
     await asyncio.sleep(0)
     try:
         yield site

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sluis.model import Role
-from tests.panel.conftest import PASSWORD, AnAlert, Browser, Site
+from tests.panel.conftest import PASSWORD, Browser, Site
 
 ON = {"device": "meter-one", "point": "relay", "value": True}
 
@@ -85,23 +85,29 @@ async def test_a_device_that_does_not_answer_expires(site: Site, admin: Browser)
 
 
 async def test_alerts_are_seen_acknowledged_and_noted_by_area(site: Site) -> None:
-    for number, device in enumerate(("meter-one", "meter-two", ""), 1):
-        site.alerts.held[number] = AnAlert(number, "cold", "warning", device, "temperature", "It is cold", number)
-    site.alerts.held[4] = AnAlert(4, "old", "info", "meter-two", "", "Was", 0, cleared_at_us=5)
+    one, two = site.alert("meter-one").id, site.alert("meter-two").id
+    link = site.alert("", "link-down", ("meter-one", "meter-two")).id
+    gateway = site.alert("", "disk-full").id
+    past = site.alert("meter-two", "flood")
+    site.alerts.clear(past)
     hall = await site.program(Role.OPERATOR, frozenset({"Hal"}))
     everyone = await site.program(Role.OPERATOR)
-    assert [one["id"] for one in (await hall.get("/api/v1/alerts")).json()["items"]] == [2]
-    assert {one["id"] for one in (await everyone.get("/api/v1/alerts")).json()["items"]} == {1, 2, 3}
-    assert [one["id"] for one in (await hall.get("/api/v1/alerts?state=all")).json()["items"]] == [4, 2]
+    assert {one["id"] for one in (await hall.get("/api/v1/alerts")).json()["items"]} == {two, link}
+    assert {one["id"] for one in (await everyone.get("/api/v1/alerts")).json()["items"]} == {one, two, link, gateway}
+    assert [one["id"] for one in (await hall.get("/api/v1/alerts?state=all")).json()["items"]] == [past.id, link, two]
     first = (await everyone.get("/api/v1/alerts?state=all&limit=3")).json()
     second = (await everyone.get(f"/api/v1/alerts?state=all&limit=3&cursor={first['next']}")).json()
-    assert [one["id"] for one in first["items"] + second["items"]] == [4, 3, 2, 1]
-    assert (await hall.get("/api/v1/alerts/1")).status_code == 404
-    assert (await hall.post("/api/v1/alerts/1/acknowledge", json={})).status_code == 404
-    taken = (await hall.post("/api/v1/alerts/2/acknowledge", json={"text": "on it"})).json()
-    assert taken["acknowledged_by"].startswith("token:operator")
-    noted = (await hall.post("/api/v1/alerts/2/note", json={"text": "window open"})).json()
-    assert noted["notes"][0]["text"] == "window open"
+    assert [one["id"] for one in first["items"] + second["items"]] == [past.id, gateway, link, two, one]
+    assert (await hall.get(f"/api/v1/alerts/{link}")).json()["affected"] == ["meter-two"], "not the other area's"
+    assert (await hall.get(f"/api/v1/alerts/{one}")).status_code == 404
+    assert (await hall.post(f"/api/v1/alerts/{one}/acknowledge", json={})).status_code == 404
+    taken = (await hall.post(f"/api/v1/alerts/{two}/acknowledge", json={"text": "on it"})).json()
+    assert taken["acknowledged_by"].startswith("operator-") and taken["owner"] == taken["acknowledged_by"]
+    await hall.post(f"/api/v1/alerts/{two}/note", json={"text": "window open"})
+    assert (await hall.post(f"/api/v1/alerts/{two}/assign", json={"owner": "bert"})).json()["owner"] == "bert"
+    story = (await hall.get(f"/api/v1/alerts/{two}")).json()
+    assert [step["what"] for step in story["steps"]] == ["opened", "acknowledged", "note", "assigned"]
+    assert story["messages"]["nl"] == "meter-two is offline"
 
 
 # -- rules ------------------------------------------------------------------------------------------------
@@ -109,17 +115,20 @@ async def test_alerts_are_seen_acknowledged_and_noted_by_area(site: Site) -> Non
 
 async def test_rules_are_written_with_versions_and_errors_that_name_the_key(admin: Browser) -> None:
     made = await admin.put("/api/v1/rules/cold", json={"when": {"below": 5}})
-    assert made.status_code == 200 and made.json()["version"] == "1"
-    changed = await admin.put(
-        "/api/v1/rules/cold", json={"when": {"below": 6}}, headers={"If-Match": made.headers["etag"]}
-    )
-    assert changed.json()["version"] == "2"
-    late = await admin.put("/api/v1/rules/cold", json={"when": {}}, headers={"If-Match": made.headers["etag"]})
-    assert late.status_code == 412
-    wrong = await admin.put("/api/v1/rules/hot", json={"on": {}})
-    assert (wrong.status_code, wrong.json()["code"]) == (422, "config") and "rules.hot" in wrong.json()["title"]
+    assert made.status_code == 200 and made.json()["origin"] == "file" and made.json()["body"]["when"] == {"below": 5}
+    first = {"If-Match": made.headers["etag"]}
+    changed = await admin.put("/api/v1/rules/cold", json={"when": {"below": 6}}, headers=first)
+    assert changed.json()["version"] != made.json()["version"]
+    late = await admin.put("/api/v1/rules/cold", json={"when": {"below": 7}}, headers=first)
+    assert (late.status_code, late.json()["code"]) == (412, "api.changed")
+    versions = (await admin.get("/api/v1/rules/cold/versions")).json()
+    assert [one["body"]["when"]["below"] for one in versions] == [6, 5]
+    wrong = await admin.put("/api/v1/rules/hot", json={"when": {"abov": 3}})
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "config") and "abov" in wrong.json()["title"]
+    assert {"cold", "device-offline"} <= {one["name"] for one in (await admin.get("/api/v1/rules")).json()}
     assert (await admin.delete("/api/v1/rules/cold")).status_code == 204
     assert (await admin.get("/api/v1/rules/cold")).status_code == 404
+    assert (await admin.delete("/api/v1/rules/device-offline")).status_code == 404, "built in"
 
 
 # -- accounts ---------------------------------------------------------------------------------------------

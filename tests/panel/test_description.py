@@ -21,7 +21,7 @@ from sluis.model import ApiToken, Role
 from sluis.model.commands import SYSTEM
 from sluis.panel.serving import PanelServer
 from sluis.panel.settings import PanelSettings
-from tests.panel.conftest import AnAlert, Browser, Site, a_site
+from tests.panel.conftest import Browser, Site, a_site
 
 EXAMPLES = 12
 """Requests per operation: bounded so that the whole run stays well under a minute on one core."""
@@ -87,7 +87,7 @@ async def _furnish(site: Site) -> None:
     await site.user("root", Role.ADMIN)
     await site.user("bert", Role.OPERATOR)
     await site.house.rules.save("cold", {"when": {"below": 5}}, SYSTEM)
-    site.alerts.held[1] = AnAlert(1, "cold", "warning", "meter-one", "temperature", "It is cold", 1)
+    site.alert("meter-one")
     site.say("meter-one", "temperature", 20.5)
     await site.quiet()
 

@@ -131,7 +131,8 @@ async def test_readings_come_in_pages_and_series_in_buckets(admin: Browser) -> N
     ]
     assert (await admin.get(f"{path}/series?start_us=9&end_us=5")).status_code == 422
     assert (await admin.get("/api/v1/points/meter-one/nothing/readings")).json()["code"] == "command.unknown-point"
-    assert (await admin.get(f"{path}/why")).json()[0]["what"] == "meter-one reported temperature"
+    (why,) = (await admin.get(f"{path}/why")).json()
+    assert why["kind"] == "value" and "nl" in why["text"]
 
 
 async def test_the_thing_description_follows_the_recommendation(admin: Browser) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from sluis.model import Actor, Role
 from sluis.runtime import ManualClock
-from sluis.store.audit import AuditLog
+from sluis.store.audit import CHECKPOINT_S, AuditLog
 from sluis.store.database import Database, connect
 from sluis.wire.chain import GENESIS, canonical, link, split_notes
 
@@ -200,6 +201,27 @@ async def test_a_checkpoint_is_made_once_per_state_and_survives_a_restart(log: L
     assert await again.checkpoint() is not None
     assert split_notes((log.folder / "log" / "audit-checkpoints").read_text())[0] == first
     assert (await again.verify()).checkpoints == 2
+
+
+async def test_checkpoints_come_at_the_start_every_hour_and_at_the_end(
+    log: Log, tasks: Callable[[Awaitable[object]], asyncio.Task[object]], eventually: Callable[..., Awaitable[None]]
+) -> None:
+    async def checkpoints() -> int:
+        return (await log.audit.verify()).checkpoints
+
+    async def are(count: int) -> bool:
+        return await checkpoints() == count
+
+    await log.fill(1)
+    running = tasks(log.audit.run())
+    await eventually(lambda: are(1))
+    await log.audit.record(ANNA, "a.b", "c")
+    await log.clock.advance(CHECKPOINT_S)
+    await eventually(lambda: are(2))
+    await log.audit.record(ANNA, "a.b", "c")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await are(3)
 
 
 async def test_the_key_is_for_its_owner_only(log: Log) -> None:

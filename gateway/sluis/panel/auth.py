@@ -105,6 +105,14 @@ def sees(actor: Actor, device: Device) -> bool:
     return actor.areas is None or device.area in actor.areas
 
 
+def sees_key(house: House, actor: Actor, key: str) -> bool:
+    """Whether a device exists for this actor."""
+    try:
+        return sees(actor, house.register.device(key))
+    except UnknownDevice:
+        return actor.areas is None
+
+
 def device_for(house: House, actor: Actor, key: str, role: Role = Role.VIEWER) -> Device:
     """The device, if this actor holds `role` over it. One that may not be seen does not exist (NotFound)."""
     try:
@@ -161,6 +169,7 @@ __all__ = [
     "refuse_foreign",
     "require",
     "sees",
+    "sees_key",
     "the_house",
     "visitor_of",
     "visitor_or_none",

@@ -231,10 +231,27 @@ class BackupFile(Protocol):
     def problem(self) -> str: ...
 
 
+class Backup(Protocol):
+    """One backup file and what is known of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def at_us(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def verified_at_us(self) -> int | None:
+        """When it was last restored into a scratch place and checked."""
+
+    @property
+    def problem(self) -> str: ...
+
+
 class Backups(Protocol):
-    async def list(self) -> Sequence[BackupFile]: ...
-    async def create(self, actor: Actor) -> BackupFile: ...
-    async def verify(self, name: str, actor: Actor) -> BackupFile: ...
+    async def list(self) -> Sequence[Backup]: ...
+    async def create(self, actor: Actor) -> Backup: ...
+    async def verify(self, name: str, actor: Actor) -> Backup: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +279,7 @@ __all__ = [
     "Alerts",
     "Audit",
     "AuditLog",
+    "Backup",
     "Backups",
     "Bucket",
     "Cause",

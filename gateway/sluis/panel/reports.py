@@ -97,18 +97,6 @@ class StorageReport:
 
 
 @dataclass(frozen=True, slots=True)
-class BackupReport:
-    """One backup file."""
-
-    name: str
-    at_us: int
-    size_bytes: int
-    verified_at_us: int | None = None
-    """When it was last restored into a scratch place and checked."""
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class DriverReport:
     """One driver, or a driver file that cannot be used."""
 

@@ -62,10 +62,14 @@ PIECE = 100
 """Devices per piece of a snapshot: between pieces the loop serves others (2,000 devices take some 50 ms)."""
 
 
+WHOLE = "\0whole"
+"""In `Item.device`: an alert about the gateway itself."""
+
+
 class Item(NamedTuple):
     seq: int
     device: str
-    """Key of the device it is about; "" for the gateway itself."""
+    """Key of the device it is about; "" for a link, `WHOLE` for what only those may hear who see all areas."""
     body: bytes
 
 
@@ -225,6 +229,8 @@ class Hub:
         return known
 
     def _look(self, listener: Listener, key: str) -> bool:
+        if key == WHOLE:
+            return listener.visitor.actor.areas is None
         if listener.wanted is not None and key not in listener.wanted:
             return False
         try:
@@ -339,7 +345,9 @@ def _device_of(event: Event) -> str:
         return event.device.key
     if isinstance(event, CommandChanged):
         return event.receipt.command.device
-    return "" if isinstance(event, LinkChanged) else event.device
+    if isinstance(event, LinkChanged):
+        return ""
+    return event.device or WHOLE
 
 
 async def _until_set(wake: asyncio.Event, for_s: float) -> None:

@@ -7,6 +7,7 @@ the database and to a file beside the logs: cutting off the log's end is visible
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sluis.model import Actor, AuditEntry, AuditVerdict
+from sluis.model import Actor, AuditEntry, AuditVerdict, StoreError
 from sluis.runtime import Clock
 from sluis.store.audit_check import Check
 from sluis.store.database import Database
 from sluis.store.signing import SigningKey
 from sluis.wire.chain import GENESIS, Checkpoint, Frontier, canonical, link
+
+log = logging.getLogger(__name__)
 
 CHECKPOINT_S = 3600.0
 """At most this much of the log's end can be cut off unseen. Shorter costs a write to the card each time."""
@@ -95,10 +98,20 @@ class AuditLog:
         return note
 
     async def run(self) -> None:
-        """A checkpoint at start (a crash left none) and every hour, for ever."""
-        while True:
+        """A checkpoint at start (a crash left none), every hour, and at the end."""
+        try:
+            while True:
+                await self._try_checkpoint()
+                await self._clock.sleep(CHECKPOINT_S)
+        finally:
+            await self._try_checkpoint()
+
+    async def _try_checkpoint(self) -> None:
+        """A full disk must not end the gateway; the next hour's checkpoint covers this one's entries as well."""
+        try:
             await self.checkpoint()
-            await self._clock.sleep(CHECKPOINT_S)
+        except (StoreError, OSError) as error:
+            log.warning("no audit checkpoint: %s", error)
 
     async def verify(self) -> AuditVerdict:
         """Read the whole log and hold it against the chain and every checkpoint."""

@@ -7,11 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
-from sluis.model import Actor, NotFound, Receipt, Role, UnknownDevice
+from sluis.model import NotFound, Receipt, Role
 from sluis.panel.api.guards import CanCommand, CanSeeCommands
 from sluis.panel.api.shapes import Cursor, In, Key, Label, Limit, Out, Page, PlainValue, Sentence, pack, unpack
-from sluis.panel.auth import HouseDep, device_for, sees
-from sluis.panel.ports import House
+from sluis.panel.auth import HouseDep, device_for, sees_key
 
 PAGES_LOOKED_AT = 20
 """Pages of history looked through for one answer to somebody with rights in few areas: bounds the work, not the
@@ -86,7 +85,7 @@ async def list_commands(
         rows = await house.control.commands(device=device, point=point, limit=limit, before=before)
         for row in rows:
             before = row.command.id
-            if _may_see(house, actor, row):
+            if sees_key(house, actor, row.command.device):
                 items.append(receipt_out(row))
             if len(items) == limit:
                 return Page(items=items, next=pack(before))
@@ -99,18 +98,9 @@ async def list_commands(
 async def get_command(house: HouseDep, actor: CanSeeCommands, command: Key) -> ReceiptOut:
     """One command's receipt."""
     receipt = await house.control.command(command)
-    if not _may_see(house, actor, receipt):
+    if not sees_key(house, actor, receipt.command.device):
         raise NotFound(f"there is no command {command!r}")
     return receipt_out(receipt)
-
-
-def _may_see(house: House, actor: Actor, receipt: Receipt) -> bool:
-    if actor.areas is None:
-        return True
-    try:
-        return sees(actor, house.register.device(receipt.command.device))
-    except UnknownDevice:
-        return False
 
 
 def receipt_out(receipt: Receipt) -> ReceiptOut:

@@ -31,6 +31,7 @@ class RuleOut(Out):
 
     name: str
     version: str
+    origin: str = Field(description="`built-in` or `file`.", examples=["file"])
     body: dict[str, Any] = Field(description="As a table in rules.toml.")
 
 
@@ -88,4 +89,5 @@ def _rule(house: House, name: str) -> RuleOut:
 
 
 def _out(rule: Mapping[str, Any]) -> RuleOut:
-    return RuleOut(name=rule["name"], version=str(rule["version"]), body=dict(rule["body"]))
+    body = {key: value for key, value in rule.items() if key not in ("name", "version", "origin")}
+    return RuleOut(name=rule["name"], version=rule["version"], origin=rule["origin"], body=body)
