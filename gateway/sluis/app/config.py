@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sluis.app.timekeeper import TimeSettings
 from sluis.app.toml import build, read_toml
 from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
@@ -27,6 +28,8 @@ class Settings:
     """Store."""
     backup: BackupSettings = field(default_factory=BackupSettings)
     """Backups."""
+    time: TimeSettings = field(default_factory=TimeSettings)
+    """Clock."""
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     """Intake."""
     control: ControlSettings = field(default_factory=ControlSettings)

@@ -24,12 +24,17 @@ JUMP_US = 2_000_000
 """The wall clock moving this much more or less than the monotonic clock within one look is a jump. Smaller and
 the slewing of a cheap board counts as one; larger and records could change order unnoticed."""
 
-CALM_S = 60.0
-"""After an unexplained jump the clock is believed again when it has run steadily this long. Shorter and a clock
-that is being set step by step is believed in between; longer and a site without NTP stays undated."""
-
 LOOK_EVERY_S = 1.0
 STA_UNSYNC = 0x0040
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSettings:
+    """When the wall clock is believed."""
+
+    calm_s: float = 60.0
+    """After an unexplained jump the clock is believed again when it has run steadily this long. Shorter and a clock
+    that is being set step by step is believed in between; longer and a site without NTP stays undated."""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class TimeJudge:
 
     newest_us: int = 0
     """The newest trusted record's time; a clock before it is wrong."""
+    calm_s: float = 60.0
     trusted: bool = False
     jumps: int = 0
     _last: Stamp | None = None
@@ -51,7 +57,7 @@ class TimeJudge:
             self.jumps += 1
             self._calm_since_us = now.mono_us
         plausible = now.at_us >= max(RELEASED_AT_US, self.newest_us)
-        calm = self._calm_since_us is None or now.mono_us - self._calm_since_us >= CALM_S * 1e6
+        calm = self._calm_since_us is None or now.mono_us - self._calm_since_us >= self.calm_s * 1e6
         self.trusted = plausible and (synchronised or calm)
         if self.trusted:
             self._calm_since_us = None
@@ -65,23 +71,35 @@ def _drift_us(before: Stamp, now: Stamp) -> int:
 class Timekeeper:
     """Looks every second; tells the clock, and the store when trust begins."""
 
-    def __init__(self, clock: SystemClock, newest_us: int, redate: Callable[[Stamp], Awaitable[int]]) -> None:
-        self.judge = TimeJudge(newest_us)
+    def __init__(
+        self,
+        clock: SystemClock,
+        newest_us: int,
+        redate: Callable[[Stamp], Awaitable[int]],
+        settings: TimeSettings,
+        synchronised: Callable[[], bool] | None = None,
+    ) -> None:
+        self.judge = TimeJudge(newest_us, settings.calm_s)
         self._clock = clock
         self._redate = redate
-        clock.trusted = self.judge.look(clock.stamp(), is_synchronised())
+        self._synchronised = synchronised or is_synchronised
+        clock.trusted = self.judge.look(clock.stamp(), self._synchronised())
 
     async def run(self) -> None:
         while True:
             await self._clock.sleep(LOOK_EVERY_S)
-            was = self._clock.trusted
-            now = self._clock.stamp()
-            self._clock.trusted = self.judge.look(now, is_synchronised())
-            if self._clock.trusted and not was:
-                redated = await self._redate(now)
-                log.info("the clock can be believed now; %d earlier records dated again", redated)
-            elif was and not self._clock.trusted:
-                log.warning("the clock jumped; records carry an untrusted time until it is steady or synchronised")
+            await self.look()
+
+    async def look(self) -> None:
+        """Judge the clock now. The clock takes its own trust away at a jump; only here is it given back."""
+        believed, judged = self._clock.trusted, self.judge.trusted
+        now = self._clock.stamp()
+        self._clock.trusted = self.judge.look(now, self._synchronised())
+        if self._clock.trusted and not believed:
+            redated = await self._redate(now)
+            log.info("the clock can be believed; %d records dated again", redated)
+        elif judged and not self._clock.trusted:
+            log.warning("the clock jumped; records carry an untrusted time until it is steady or synchronised")
 
 
 class _Timex(ctypes.Structure):

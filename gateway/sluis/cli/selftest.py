@@ -55,10 +55,44 @@ def crash(kills: int, broker_kills: int, rate: float, seed: int | None, keep: Pa
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    if as_json:
-        click.echo(json.dumps(dataclasses.asdict(report)))
-    else:
-        for key, value in dataclasses.asdict(report).items():
-            click.echo(f"{key.replace('_', ' '):14} {value:.1f}" if key == "seconds" else f"{key:14} {value}")
+    show(dataclasses.asdict(report), as_json)
     if not report.passed:
         raise SystemExit(1)
+
+
+@selftest.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Use and keep this folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def clock(keep: Path | None, as_json: bool) -> None:
+    """Jump the clock two weeks both ways under load; nothing may be lost, merged, out of order or misdated.
+
+    \b
+    Example:
+      sluis selftest clock
+    """
+    import asyncio
+
+    from sluis.selftest.clock import run_clock
+
+    folder = keep or Path(tempfile.mkdtemp(prefix="sluis-selftest-"))
+    try:
+        report = asyncio.run(run_clock(folder))
+    finally:
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    show(dataclasses.asdict(report), as_json)
+    if not report.passed:
+        raise SystemExit(1)
+
+
+def show(figures: dict[str, float], as_json: bool) -> None:
+    """A report, for people or programs."""
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    for key, value in figures.items():
+        click.echo(
+            f"{key.replace('_', ' '):16} {value:.1f}"
+            if isinstance(value, float)
+            else f"{key.replace('_', ' '):16} {value}"
+        )

@@ -18,19 +18,30 @@ class Clock(Protocol):
 
 
 JUMP_US = 2_000_000
-"""A difference between the wall and the monotonic clock of more than this since the last look is a jump, and
-what follows is untrusted until the jump is explained. Smaller and every NTP slew of a cheap board counts as a
-jump; larger and two records can change order unnoticed."""
+"""The wall clock moving this much against the monotonic clock between two stamps is a jump, and what follows is not
+trusted until whoever sets `trusted` says so. Smaller and every NTP slew of a cheap board counts as a jump; larger and
+two records can change order unnoticed."""
 
 
 class SystemClock:
-    """The machine's clocks. `trusted` is set by whoever knows (NTP state, RTC); see `app.timekeeper`."""
+    """The machine's clocks. A jump takes `trusted` away at the very first stamp after it; giving trust (back) is up
+    to whoever knows (NTP state, calm): see `sluis.app.timekeeper`."""
 
     def __init__(self, *, trusted: bool = True) -> None:
         self.trusted = trusted
+        self._offset_us = self.wall_us() - time.monotonic_ns() // 1000
 
     def stamp(self) -> Stamp:
-        return Stamp(time.time_ns() // 1000, time.monotonic_ns() // 1000, self.trusted)
+        at_us, mono_us = self.wall_us(), time.monotonic_ns() // 1000
+        offset_us = at_us - mono_us
+        if not -JUMP_US < offset_us - self._offset_us < JUMP_US:
+            self.trusted = False
+        self._offset_us = offset_us
+        return Stamp(at_us, mono_us, self.trusted)
+
+    def wall_us(self) -> int:
+        """Wall clock, microseconds since 1970 UTC."""
+        return time.time_ns() // 1000
 
     async def sleep(self, for_s: float) -> None:
         await asyncio.sleep(for_s)

@@ -23,7 +23,7 @@ class Site:
     topic: str
 
 
-def prepare(data_dir: Path) -> Site:
+def prepare(data_dir: Path, more: str = "") -> Site:
     """Write the configuration and the node's account into an empty data directory."""
     data_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -33,7 +33,7 @@ def prepare(data_dir: Path) -> Site:
         f"[broker]\nlocal_port = {port}\ntls_port = -1\n"
         "[panel]\nport = 0\ntrust_port = -1\n"
         "[intake]\nflood_per_s = 100000.0\n"
-        f'[[intake.adopt]]\ndriver = "sluis-node"\nnative_id = "{NODE}"\narea = "Selftest"\n'
+        f'[[intake.adopt]]\ndriver = "sluis-node"\nnative_id = "{NODE}"\narea = "Selftest"\n{more}'
     )
     accounts = Credentials(data_dir / "broker")
     password = accounts.issue(NODE, NODE, (f"sluis/{NODE}/#",))
