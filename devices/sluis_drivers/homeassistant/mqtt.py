@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from sluis.model import Refused, UnknownPoint
 from sluis.sdk import (
     About,
     Announcement,
@@ -40,7 +41,7 @@ from sluis_drivers.homeassistant import availability, simple
 from sluis_drivers.homeassistant.climate import climate
 from sluis_drivers.homeassistant.lights import light
 from sluis_drivers.homeassistant.moving import cover, fan, valve
-from sluis_drivers.homeassistant.parts import Entity, Incoming, Options, Read, Unusable
+from sluis_drivers.homeassistant.parts import Entity, Incoming, Options, Read, Unusable, check_wish
 
 COMPONENTS: Mapping[str, Callable[[Options], Entity]] = {
     "sensor": simple.sensor,
@@ -134,7 +135,15 @@ class HomeAssistantMqtt(Driver):
     # -- down ---------------------------------------------------------------------------------------------
 
     async def perform(self, link: Link, command: Command) -> None:
-        for message in self._writes[command.point](command.value):
+        point, write = self._points.get(command.point), self._writes.get(command.point)
+        if point is None or write is None:
+            raise UnknownPoint(f"there is nothing to set at {command.point!r}")
+        check_wish(point, command.value)
+        try:
+            messages = list(write(command.value))
+        except FrameError as error:
+            raise Refused(f"the device's own template cannot express this: {error}") from error
+        for message in messages:
             await link.send(message.payload.encode(), to=message.topic, retain=message.retain)
 
     # -- building -----------------------------------------------------------------------------------------
@@ -222,7 +231,9 @@ class HomeAssistantMqtt(Driver):
         ]
         if len(switches) == 1 and len(powers) == 1:
             key = switches[0].key
-            self._points[key] = switches[0].named(key, proof=powers[0].key)
+            # Inferred, not declared: a plug may have nothing plugged in. See sluis.control.proofs.
+            meta = {**switches[0].meta, "proof": "inferred"}
+            self._points[key] = switches[0].named(key, proof=powers[0].key, meta=meta)
 
 
 def _announced(found: Found) -> Iterator[Announcement]:

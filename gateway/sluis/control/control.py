@@ -30,6 +30,7 @@ from sluis.control.expectations import Expectation, Expectations
 from sluis.control.leases import Leases, NoLeases
 from sluis.control.ledger import Ledger
 from sluis.control.ports import Audit, CommandStore, Devices
+from sluis.control.proofs import Proofs
 from sluis.control.settings import ControlSettings
 from sluis.model import (
     Actor,
@@ -50,7 +51,7 @@ from sluis.model import (
     UnknownPoint,
     Value,
 )
-from sluis.rules import agrees, shows_effect
+from sluis.rules import agrees
 from sluis.runtime import Bus, Clock
 from sluis.runtime.waiting import within
 from sluis.sdk import Link
@@ -88,7 +89,7 @@ class Control:
         self._expectations = Expectations()
         self._lanes: dict[str, deque[tuple[Command, int]]] = {}
         self._working: set[str] = set()
-        self._proofs: dict[Key, tuple[str, asyncio.Task[None]]] = {}
+        self._proofs = Proofs(devices, self._ledger, self._expectations, store, clock, self._settings)
         self._unfulfilled: dict[Key, str] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -205,8 +206,7 @@ class Control:
     def _wish(self, command: Command, point: Point) -> None:
         key = (command.device, command.point)
         self._unfulfilled.pop(key, None)
-        if key in self._proofs:
-            self._proofs[key][1].cancel()
+        self._proofs.stop(key)
         if point.kind is not Kind.TRIGGER and command.value is not None:
             twin = self._devices.twin(command.device)
             twin.desired[command.point] = Desired(command.value, self._clock.stamp(), command.id)
@@ -255,7 +255,7 @@ class Control:
             self._end(command, Stage.FAILED, "The device no longer offers this point.", UnknownPoint.code)
             return
         # Expect before performing: a device may report the new value before its own answer to the command.
-        confirmed, proof = self._expect(command, point)
+        confirmed, proof = self._expect(command, point), self._proofs.expect(command, point)
         try:
             already = self._reports(command, point)
             if await self._send(command, point, deadline_us):
@@ -263,23 +263,19 @@ class Control:
         finally:
             if confirmed:
                 self._expectations.forget(confirmed)
-            self._follow_proof(command, proof)
+            if proof and self._group:
+                self._proofs.follow(command, proof, self._group)
 
-    def _expect(self, command: Command, point: Point) -> tuple[Expectation | None, Expectation | None]:
-        now_us = self._clock.stamp().mono_us
+    def _expect(self, command: Command, point: Point) -> Expectation | None:
         value = command.value
         if value is None or point.kind is Kind.TRIGGER:
-            return None, None
-        confirmed = self._expectations.expect(
-            command.device, command.point, lambda reported: agrees(point, value, reported), now_us
+            return None
+        return self._expectations.expect(
+            command.device,
+            command.point,
+            lambda reported: agrees(point, value, reported),
+            self._clock.stamp().mono_us,
         )
-        shower = self._devices.points(command.device).get(point.proof) if point.proof else None
-        if shower is None:
-            return confirmed, None
-        proof = self._expectations.expect(
-            command.device, shower.key, lambda shown: shows_effect(value, shower, shown), now_us
-        )
-        return confirmed, proof
 
     async def _send(self, command: Command, point: Point, deadline_us: int) -> bool:
         """Let the driver perform it; False when it ended here."""
@@ -359,39 +355,3 @@ class Control:
 
     def _left_s(self, deadline_us: int) -> float:
         return (deadline_us - self._clock.stamp().mono_us) / 1e6
-
-    # -- proving ------------------------------------------------------------------------------------------
-
-    def _follow_proof(self, command: Command, proof: Expectation | None) -> None:
-        if proof is None:
-            return
-        receipt = self._ledger.get(command.id)
-        if receipt is None or receipt.stage is not Stage.DONE or self._group is None:
-            self._expectations.forget(proof)
-            return
-        key = (command.device, command.point)
-        self._ledger.proving(command.id, True)
-        self._proofs[key] = (command.id, self._group.create_task(self._prove(command, proof)))
-
-    async def _prove(self, command: Command, proof: Expectation) -> None:
-        try:
-            await within(self._clock, self._settings.proof_s, proof.met())
-            self._ledger.advance(command.id, Stage.EFFECTIVE, f"{proof.key[1]} shows the effect.")
-        except TimeoutError:
-            self._unproven(command, proof)
-        finally:
-            self._expectations.forget(proof)
-            if self._proofs.get((command.device, command.point), ("",))[0] == command.id:
-                del self._proofs[(command.device, command.point)]
-            self._ledger.proving(command.id, False)
-
-    def _unproven(self, command: Command, proof: Expectation) -> None:
-        """No new reading showed it. What the proof point still holds decides; without a fresh value nothing does."""
-        held = self._devices.twin(command.device).reported.get(proof.key[1])
-        if held is None or held.stale or held.quality is Quality.BAD:
-            log.info("command %s could not be proven: %s says nothing", command.id, proof.key[1])
-        elif proof.test(held.value):
-            self._ledger.advance(command.id, Stage.EFFECTIVE, f"{proof.key[1]} shows the effect.")
-        else:
-            detail = f"Commanded, but {proof.key[1]} is {held.value} and does not show it."
-            self._ledger.advance(command.id, Stage.INEFFECTIVE, detail, "command.not-effective")

@@ -259,6 +259,42 @@ async def test_a_proof_that_says_nothing_proves_nothing(site: Site) -> None:
     assert receipt.stage is Stage.DONE
 
 
+async def test_an_inferred_proof_is_a_finding_only_where_it_worked_before(site: Site, eventually: Eventually) -> None:
+    async def switch_on(power: float) -> Stage:
+        command = await site.submit("socket", True)
+        site.report("socket", True)
+        site.report("power", power)
+        await site.clock.advance(31)
+        return (await site.control.outcome(command, proven=True)).stage
+
+    # An empty socket is no finding; a lamp that lit before and does not now is one.
+    assert await switch_on(0) is Stage.DONE
+    assert await switch_on(40) is Stage.EFFECTIVE
+
+    async def stored() -> bool:
+        return any(one.stage is Stage.EFFECTIVE for one in await site.control.commands())
+
+    await eventually(stored)
+    assert await switch_on(0) is Stage.INEFFECTIVE
+
+
+async def test_a_meter_that_reports_every_five_minutes_gets_its_time(site: Site) -> None:
+    site.report("flow", 0)
+    await site.clock.advance(100)
+    command = await site.submit("pump", True)
+    site.report("pump", True)
+    await site.clock.advance(200)
+    assert await site.stage(command) is Stage.DONE
+    site.report("flow", 12)
+    assert await site.stage(command) is Stage.EFFECTIVE
+    await site.clock.advance(1)
+    second = await site.submit("pump", True)
+    site.report("pump", True)
+    await site.clock.advance(361)
+    # Its last report is from before the command: no evidence.
+    assert (await site.control.outcome(second, proven=True)).stage is Stage.DONE
+
+
 async def test_a_newer_wish_ends_the_search_for_a_proof(site: Site) -> None:
     first = await site.submit("relay", True)
     site.report("relay", True)
