@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from sluis.model.units import SWITCHED
 from sluis.sdk import Implausible, Kind, Point, Reading, Value
 from sluis_drivers.homeassistant.parts import (
     NONE,
@@ -91,7 +92,7 @@ def _state_points(entity: Entity, position: str, span: Span) -> None:
         read=lambda point: _reads_open(point, render, words) if topic else _reads_not_shut(point, seen, span),
         write=write,
         kind=Kind.SWITCH,
-        quantity=options.quantity or "opening",
+        quantity=options.quantity if options.quantity in SWITCHED else "opening",
     )
 
 

@@ -29,6 +29,7 @@ from sluis.sdk import (
     Frame,
     FrameError,
     Grade,
+    Implausible,
     Kind,
     Link,
     MqttMatch,
@@ -83,6 +84,7 @@ class HomeAssistantMqtt(Driver):
             ">{id}/#",
             "<{id}/#",
         ),
+        exemptions={"writable points perform": "a colour point takes #rrggbb only; the frames file sets every kind"},
     )
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
@@ -127,6 +129,8 @@ class HomeAssistantMqtt(Driver):
                 found += read(incoming)
             except FrameError as error:
                 fault = fault or error
+            except ArithmeticError as error:
+                fault = fault or Implausible(f"a number that cannot be: {error}")
         # A state that twenty entities share is not lost because one template fails on it.
         if fault is not None and not found:
             raise fault

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sluis.model import OutOfRange
+from sluis.model.units import fits
 from sluis.sdk import Decoded, Frame, Implausible, Kind, Point, Quality, Reading, Value
 from sluis.wire.ha_discovery.config import as_list
 from sluis.wire.templates import TemplateFailed, compile_template
@@ -22,6 +24,10 @@ NONE = "None"
 
 TOPIC_MAX = 512
 """Characters of a topic; the protocol allows 65,535, no device uses 200."""
+
+
+MOST = 2.0**53
+"""Numbers of this size and more lose their last digits on the way through JSON."""
 
 
 class Unusable(Exception):
@@ -106,6 +112,9 @@ class Entity:
             meta={"optimistic": True} if optimistic else {},
             **declared,
         )
+        if fits(point):
+            # A class and a unit that do not belong together: the unit is what the device really sends.
+            point = replace(point, quantity="")
         self.points.append(point)
         if topic and read is not None:
             self.reads.append((topic, read(point)))
@@ -228,6 +237,23 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def check_wish(point: Point, value: Value | None) -> None:
+    """OutOfRange when the point cannot take this value."""
+    if point.kind is Kind.NUMBER:
+        low = -math.inf if point.minimum is None else point.minimum
+        high = math.inf if point.maximum is None else point.maximum
+        good = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+        good = good and math.isfinite(float(value or 0)) and abs(float(value or 0)) < MOST
+    elif point.kind is Kind.SWITCH:
+        good = isinstance(value, bool)
+    elif point.kind is Kind.CHOICE:
+        good = value in point.options
+    else:
+        good = point.kind is Kind.TRIGGER or isinstance(value, str)
+    if not good:
+        raise OutOfRange(f"{point.key} does not take {value!r:.40}")
+
+
 # -- readers ----------------------------------------------------------------------------------------------
 
 
@@ -328,6 +354,7 @@ __all__ = [
     "TemplateFailed",
     "Unusable",
     "Write",
+    "check_wish",
     "checked_topic",
     "nothing_known",
     "reads_choice",

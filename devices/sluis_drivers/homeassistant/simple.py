@@ -30,22 +30,16 @@ from sluis_drivers.homeassistant.parts import (
 STALE_AFTER = 2.5
 """The gateway calls a point stale after this many of its intervals; `expire_after` says when it shall be."""
 
-SAME_UNITS = {
-    "\u00b5g/m³": "μg/m³",
-    "\u00b5S/cm": "μS/cm",
-    "\u00b5V": "μV",
-    "\u00b5s": "μs",
-    "VAr": "var",
-    "kVAr": "kvar",
-}
-"""Units that look alike; Home Assistant takes the second of each."""
+SAME_UNITS = {"VAr": "var", "kVAr": "kvar", "mVAr": "mvar", "VArh": "varh", "kVArh": "kvarh"}
+"""Spellings of one unit; the second is Home Assistant's."""
 
 ATTRIBUTES_MAX = 16
 """Attributes kept of one attributes message."""
 
 
 def unit_of(options: Options) -> str:
-    unit = options.text("unit_of_measurement").strip()
+    # The Greek letter and the micro sign look alike; the gateway writes the sign.
+    unit = options.text("unit_of_measurement").strip().replace("\u03bc", "\u00b5")
     return SAME_UNITS.get(unit, unit)
 
 
