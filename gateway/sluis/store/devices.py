@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sluis.model import Device
+from sluis.model import Device, Kind, Point
 from sluis.store.database import Database
+from sluis.store.segments import Class
 
 COLUMNS = ("key", "driver", "native_id", "link", "state")
 
@@ -41,6 +42,15 @@ class Devices:
         """Ids of a device's points; those that have none yet get one."""
         return await self._database.write(lambda c: _point_ids(c, device_key, point_keys))
 
+    async def classify(self, device_key: str, points: Iterable[Point]) -> None:
+        """Say which class of retention the points are in. Those that are never said follow their values."""
+        rows = [(int(class_of_point(point)), point.key, device_key) for point in points]
+        await self._database.write(
+            lambda c: c.executemany(
+                "UPDATE points SET class = ? WHERE key = ? AND device_id = (SELECT id FROM devices WHERE key = ?)", rows
+            )
+        )
+
     async def forget(self, device_key: str) -> None:
         """Remove a device that was never adopted."""
         await self._database.write(
@@ -48,6 +58,13 @@ class Devices:
                 "DELETE FROM devices WHERE key = ? AND id NOT IN (SELECT device_id FROM points)", (device_key,)
             )
         )
+
+
+def class_of_point(point: Point) -> Class:
+    """Diagnostic and config points are diagnostic; numbers are telemetry; everything else is a state."""
+    if point.category:
+        return Class.DIAGNOSTIC
+    return Class.TELEMETRY if point.kind is Kind.NUMBER else Class.STATE
 
 
 def _load(connection: sqlite3.Connection) -> list[tuple[Device, dict[str, int]]]:

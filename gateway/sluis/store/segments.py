@@ -97,13 +97,16 @@ def fetch_blocks(
     return {segment_of(identifier): data for identifier, data in rows}
 
 
-def segment_blocks(connection: sqlite3.Connection, resolution: Resolution, segment: int) -> list[tuple[int, bytes]]:
-    """All blocks of a segment at a resolution: (id, data)."""
+def segment_blocks(
+    connection: sqlite3.Connection, resolution: Resolution, segment: int, limit: int = -1
+) -> list[tuple[int, bytes]]:
+    """All (or some) blocks of a segment at a resolution: (id, data)."""
     first = block_range(resolution, segment, Class(0))[0]
     last = block_range(resolution, segment, Class.DIAGNOSTIC)[1]
-    return connection.execute(
-        "SELECT id, data FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)
-    ).fetchall()
+    rows = connection.execute(
+        "SELECT id, data FROM blocks WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?", (first, last, limit)
+    )
+    return [(identifier, data) for identifier, data in rows]
 
 
 def write_blocks(connection: sqlite3.Connection, blocks: Sequence[tuple[int, bytes]]) -> None:

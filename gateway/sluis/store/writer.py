@@ -296,4 +296,5 @@ def _resolve(entry: _Entry, result: Any, error: BaseException | None) -> None:
 
 def _subsystem(piece: Piece) -> str:
     """The noun whose module made this piece: `audit`, `alerts`, ..."""
-    return str(getattr(piece, "__module__", "") or "other").rpartition(".")[2]
+    function = getattr(piece, "func", piece)  # of a functools.partial
+    return str(getattr(function, "__module__", "") or "other").rpartition(".")[2]
