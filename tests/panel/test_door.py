@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from sluis.model.commands import SYSTEM
 from sluis.panel.auth import COOKIE
 from sluis.panel.door import Door
 from sluis.panel.errors import BadCredentials, NotPermitted, NotSignedIn, SetupClosed, Throttled, WeakPassword
-from sluis.panel.passwords import Passwords, csrf_of, new_setup_code, new_token
+from sluis.panel.passwords import WAITING_MAX, Passwords, csrf_of, new_setup_code, new_token
 from sluis.panel.settings import PanelSettings
 from sluis.panel.throttle import FREE_TRIES, LONGEST_WAIT_S
 from sluis.store.accounts import Accounts
@@ -211,6 +212,28 @@ async def test_guessing_from_one_address_is_slowed_down_whatever_the_names(site:
         await site.door.sign_in("yet-another", "wrong", ADDRESS)
     answer = await site.browser(ADDRESS).sign_in("anna")
     assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
+
+
+async def test_guessing_in_parallel_gains_nothing(site: Site) -> None:
+    await site.user("anna", Role.OPERATOR)
+
+    async def guess(number: int) -> type[Exception]:
+        with pytest.raises((BadCredentials, Throttled)) as caught:
+            await site.door.sign_in("anna", f"wrong {number}", f"198.51.100.{number}")
+        return caught.type
+
+    outcomes = await asyncio.gather(*(guess(number) for number in range(40)))
+    assert outcomes.count(BadCredentials) == FREE_TRIES["account"] + 1
+
+
+async def test_a_flood_of_sign_ins_is_turned_away_instead_of_queued(site: Site) -> None:
+    async def attempt(number: int) -> type[Exception]:
+        with pytest.raises((BadCredentials, Throttled)) as caught:
+            await site.door.sign_in(f"name{number}", "wrong", f"198.51.100.{number}")
+        return caught.type
+
+    outcomes = await asyncio.gather(*(attempt(number) for number in range(60)))
+    assert outcomes.count(BadCredentials) <= WAITING_MAX and Throttled in outcomes
 
 
 async def test_a_clock_set_back_locks_nobody_out_for_long(site: Site) -> None:

@@ -15,10 +15,11 @@ import pytest
 
 from sluis.model import Actor, LinkChanged, Role
 from sluis.model.commands import SYSTEM
-from sluis.panel.door import Visitor
 from sluis.panel.errors import NotAvailable, NotSignedIn
+from sluis.panel.listener import BEHIND
 from sluis.panel.settings import PanelSettings
-from sluis.panel.stream import BEHIND, RING, Hub
+from sluis.panel.stream import RING, Hub
+from sluis.panel.visitor import Visitor
 from tests.panel.conftest import Site, a_site
 
 Event = tuple[str, Any]

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from sluis.model import Actor, Device, NotFound, Role, UnknownDevice
-from sluis.panel.door import Visitor
 from sluis.panel.errors import ForgeryRefused, NotPermitted, NotSignedIn
 from sluis.panel.passwords import same
 from sluis.panel.ports import House
+from sluis.panel.visitor import Visitor
 
 COOKIE = "__Host-sluis"
 """The session cookie. The prefix makes browsers insist on Secure, path / and no domain."""

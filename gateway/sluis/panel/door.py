@@ -8,9 +8,11 @@ account and per address in the store, so that a restart forgives nobody.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sluis.model import Actor, ApiToken, NotFound, Role, Session, User
 from sluis.panel.errors import BadCredentials, NotPermitted, NotSignedIn, SetupClosed
@@ -18,34 +20,13 @@ from sluis.panel.passwords import Passwords, csrf_of, digest_of, new_secret, new
 from sluis.panel.ports import AccountStore, Audit
 from sluis.panel.settings import PanelSettings
 from sluis.panel.throttle import Throttle
+from sluis.panel.visitor import Remembered, Visitor
 from sluis.runtime import Clock
-
-REMEMBER_S = 30.0
-"""How long a secret's owner is remembered without asking the store. Accounts change only through this object, which
-forgets at once, so this bounds only memory and what an offline change of the database can delay."""
-
-REMEMBERED = 1_000
-"""Secrets remembered at most."""
 
 TOUCH_US = 60_000_000
 """`seen_at` is written once a minute: more often and every page wears the card."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who makes a request, and how they proved it."""
-
-    actor: Actor
-    session: Session | None = None
-    """Set when a browser session proved it: writes then need the CSRF token."""
-    token: ApiToken | None = None
-    csrf: str = ""
-    user: User | None = None
-
-    def covers(self, noun: str) -> bool:
-        return self.token is None or self.token.covers(noun)
 
 
 class Door:
@@ -62,7 +43,8 @@ class Door:
         self._throttle = Throttle(store, clock)
         self._setup_code = ""
         self._local_token = ""
-        self._known: dict[bytes, tuple[Visitor, int]] = {}
+        self._remembered = Remembered(clock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     # -- set-up -------------------------------------------------------------------------------------------
 
@@ -107,7 +89,15 @@ class Door:
 
     async def sign_in(self, name: str, password: str, origin: str, agent: str = "") -> str:
         """A new session's secret. BadCredentials or Throttled otherwise; both cost an unknown name the same."""
-        name = name.strip().casefold()[:64]
+        name = tidy_name(name)[:64]
+        # One try at a time per account: a thousand at once would all be let in before the first is counted.
+        async with self._one_at_a_time(name):
+            user = await self._who(name, password, origin)
+        secret = await self._begin_session(user, origin, agent)
+        await self._audit.record(user.actor(origin), "session.begin", user.name)
+        return secret
+
+    async def _who(self, name: str, password: str, origin: str) -> User:
         subjects = f"account:{name}", f"address:{origin}"
         await self._throttle.check(*subjects)
         found = await self._store.credential(name)
@@ -117,9 +107,10 @@ class Door:
             await self._audit.record(Actor("person", name or "?", origin=origin), "session.refused", name)
             raise BadCredentials
         await self._throttle.forgive(subjects[0])
-        secret = await self._begin_session(found[0], origin, agent)
-        await self._audit.record(found[0].actor(origin), "session.begin", found[0].name)
-        return secret
+        return found[0]
+
+    def _one_at_a_time(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
 
     async def sign_out(self, visitor: Visitor) -> None:
         if visitor.session is not None:
@@ -139,7 +130,7 @@ class Door:
     async def by_session(self, secret: str, origin: str) -> Visitor:
         """The visitor with this session cookie. NotSignedIn when it has ended."""
         digest = digest_of(secret)
-        known = self._recall(digest)
+        known = self._remembered.get(digest)
         if known is None:
             found = await self._store.session(digest)
             if found is None or found[1].disabled:
@@ -155,7 +146,7 @@ class Door:
         if now - session.seen_at_us > TOUCH_US:
             await self._store.touch_session(session.id, now)
             known = replace(known, session=replace(session, seen_at_us=now))
-        self._remember(digest, known)
+        self._remembered.keep(digest, known)
         return replace(known, actor=replace(known.actor, origin=origin))
 
     async def by_token(self, secret: str, origin: str) -> Visitor:
@@ -165,7 +156,7 @@ class Door:
                 raise NotSignedIn("this token works on the gateway itself only")
             return Visitor(Actor("token", "cli", Role.ADMIN, origin=origin), token=ApiToken("cli", Role.ADMIN))
         digest = digest_of(secret)
-        known = self._recall(digest)
+        known = self._remembered.get(digest)
         if known is None:
             found = await self._store.token(digest)
             if found is None:
@@ -177,23 +168,11 @@ class Door:
         if now - (token.used_at_us or 0) > TOUCH_US:
             await self._store.touch_token(token.name, now)
             known = replace(known, token=replace(token, used_at_us=now))
-        self._remember(digest, known)
+        self._remembered.keep(digest, known)
         return replace(known, actor=replace(known.actor, origin=origin))
 
-    def _recall(self, digest: bytes) -> Visitor | None:
-        known = self._known.get(digest)
-        if known is None or self._clock.stamp().mono_us - known[1] > REMEMBER_S * 1e6:
-            return None
-        return known[0]
-
-    def _remember(self, digest: bytes, visitor: Visitor) -> None:
-        if digest not in self._known and len(self._known) >= REMEMBERED:
-            self._known.pop(next(iter(self._known)))
-        held = self._known.get(digest)
-        self._known[digest] = visitor, held[1] if held and self._recall(digest) else self._clock.stamp().mono_us
-
     def _forget(self) -> None:
-        self._known.clear()
+        self._remembered.clear()
         self.changes += 1
 
     def _now(self) -> int:

@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 import hmac
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from sluis.panel.errors import WeakPassword
+from sluis.panel.errors import Throttled, WeakPassword
 
 MEMORY_KIB = 19_456
 """Memory of one argon2id hash. OWASP's first choice (Password Storage Cheat Sheet: 19 MiB, two passes, one lane).
@@ -19,6 +21,10 @@ cheaper to guess."""
 
 AT_ONCE = 2
 """Hashes computed at the same time. More and a burst of sign-ins takes memory and cores from the readings."""
+
+WAITING_MAX = 16
+"""Hashes that may wait for their turn. More and a flood of sign-ins keeps everybody else out for minutes; fewer and a
+whole team that signs in at eight is turned away."""
 
 PASSWORD_MAX = 256
 """Longest password in characters: longer ones only cost time to hash."""
@@ -39,6 +45,7 @@ class Passwords:
     def __init__(self, shortest: int) -> None:
         self._shortest = shortest
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
 
     def check_strength(self, password: str, name: str = "") -> None:
         """WeakPassword when it is too short, too long, or little more than a common word or the name."""
@@ -51,14 +58,26 @@ class Passwords:
             raise WeakPassword("the password is a common word or a name with little else")
 
     async def hash(self, password: str) -> str:
-        async with self._room:
+        """The password's hash. Throttled when too many wait."""
+        async with self._turn():
             return await asyncio.to_thread(_hasher.hash, password)
 
     async def matches(self, stored: str | None, password: str) -> bool:
-        """Whether `password` is the one. Takes as long when `stored` is None (unknown name)."""
-        async with self._room:
+        """Whether `password` is the one. Takes as long when `stored` is None (unknown name). Throttled as `hash`."""
+        async with self._turn():
             good = await asyncio.to_thread(_verify, stored or _nobody, password[: PASSWORD_MAX + 1])
         return good and stored is not None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self._waiting >= WAITING_MAX:
+            raise Throttled(5)
+        self._waiting += 1
+        try:
+            async with self._room:
+                yield
+        finally:
+            self._waiting -= 1
 
 
 def _verify(stored: str, password: str) -> bool:

@@ -7,7 +7,20 @@ from importlib.metadata import version
 from fastapi import APIRouter, FastAPI
 
 from sluis.panel import pages, problems
-from sluis.panel.api import accounts, alerts, audit, commands, devices, health, live, points, rules, system
+from sluis.panel.api import (
+    accounts,
+    alerts,
+    audit,
+    commands,
+    devices,
+    health,
+    live,
+    points,
+    rules,
+    system,
+    tokens,
+    users,
+)
 from sluis.panel.description import describe
 from sluis.panel.headers import BodyLimit, SecurityHeaders
 from sluis.panel.ports import House
@@ -16,6 +29,8 @@ from sluis.panel.stream import Hub
 
 ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
+    users.router,
+    tokens.router,
     devices.router,
     points.router,
     commands.router,

@@ -37,3 +37,5 @@ class PanelSettings:
     """Updates per second of one point on the live stream, at most."""
     page_max: int = 2_000
     """Most items one page of a list may hold."""
+    area_order: tuple[str, ...] = ()
+    """Areas in building order; those not named follow by name, with numbers in their order."""

@@ -19,8 +19,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 from uuid import uuid4
 
 from sluis.model import (
@@ -36,11 +34,13 @@ from sluis.model import (
     UnknownDevice,
 )
 from sluis.panel.auth import sees
-from sluis.panel.door import Visitor
+from sluis.panel.conflation import Conflation
 from sluis.panel.errors import NotAvailable, NotSignedIn
+from sluis.panel.listener import WHOLE, Item, Listener
 from sluis.panel.news import device_now, encode, news_of
 from sluis.panel.ports import House
 from sluis.panel.settings import PanelSettings
+from sluis.panel.visitor import Visitor
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,8 @@ HEARTBEAT_S = 2.0
 """The page calls its values stale after three missed heartbeats. Shorter wakes every phone's radio more often;
 longer and a dead gateway looks alive for more than eight seconds."""
 
-BEHIND = 2_000
-"""Items a listener may be behind before it gets a snapshot instead. Smaller and a burst costs every phone a
-snapshot; larger and a dead connection holds megabytes until TCP gives up."""
+SLACK_S = 0.001
+"""A timer may fire a little early; what is due within this goes along."""
 
 RING = 2_000
 """Items kept for those who come back."""
@@ -62,58 +61,20 @@ PIECE = 100
 """Devices per piece of a snapshot: between pieces the loop serves others (2,000 devices take some 50 ms)."""
 
 
-WHOLE = "\0whole"
-"""In `Item.device`: an alert about the gateway itself."""
-
-
-class Item(NamedTuple):
-    seq: int
-    device: str
-    """Key of the device it is about; "" for a link, `WHOLE` for what only those may hear who see all areas."""
-    body: bytes
-
-
-@dataclass(slots=True, eq=False)
-class Listener:
-    """One open stream."""
-
-    visitor: Visitor
-    wanted: frozenset[str] | None
-    """Device keys to hear of; None for all."""
-    areas: frozenset[str] | None
-    queue: deque[Item] = field(default_factory=deque)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    behind: bool = False
-    """Its queue overflowed: the next thing it gets is a snapshot."""
-    seen: dict[str, bool] = field(default_factory=dict)
-    """Device key -> whether this listener may and wants to see it."""
-
-    def offer(self, items: list[Item]) -> None:
-        if len(self.queue) + len(items) > BEHIND:
-            self.queue.clear()
-            self.behind = True
-        else:
-            self.queue.extend(items)
-        self.wake.set()
-
-
 class Hub:
     """Feeds all live streams. `run` once, `listen` per stream."""
 
     def __init__(self, house: House, settings: PanelSettings) -> None:
         self.closing = False
         self.sent = 0
-        self.conflated = 0
         self._house = house
         self._settings = settings
-        self._gap_s = 1 / settings.stream_hz
         self._listeners: set[Listener] = set()
         self._ring: deque[Item] = deque(maxlen=RING)
         self._epoch = uuid4().hex[:8]
         self._seq = 0
         self._idle_since: float | None = 0.0
-        self._last: dict[tuple[str, str], float] = {}
-        self._held: dict[tuple[str, str], ReadingChanged] = {}
+        self._conflation = Conflation(1 / settings.stream_hz)
         self._flush: asyncio.TimerHandle | None = None
 
     @property
@@ -155,12 +116,13 @@ class Hub:
             return
         items: list[Item] = []
         for event in batch:
-            if isinstance(event, ReadingChanged) and self._hold(event, now):
+            if isinstance(event, ReadingChanged) and self._conflation.hold(event, now):
                 continue
             items.append(self._item(event))
             if isinstance(event, DeviceChanged):
                 self._forget(event.device.key)
         self._offer(items)
+        self._plan()
 
     def _heard(self, now: float) -> bool:
         """Whether anybody listens, or did a moment ago."""
@@ -174,33 +136,18 @@ class Hub:
             return False
         return True
 
-    def _hold(self, event: ReadingChanged, now: float) -> bool:
-        """Whether this repeat waits for its turn."""
-        key = event.device, event.point
-        due = self._last.get(key, 0.0) + self._gap_s
-        if now >= due:
-            self._last[key] = now
-            self._held.pop(key, None)
-            return False
-        self.conflated += key in self._held
-        self._held[key] = event
-        if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_at(due, self._release)
-        return True
-
     def _release(self) -> None:
         """Send the held values whose turn has come."""
         self._flush = None
         loop = asyncio.get_running_loop()
-        now = loop.time() + 0.001
-        due = [key for key in self._held if now >= self._last[key] + self._gap_s]
-        items = []
-        for key in due:
-            items.append(self._item(self._held.pop(key)))
-            self._last[key] = now
-        self._offer(items)
-        if self._held and not self.closing:
-            self._flush = loop.call_at(min(self._last[key] for key in self._held) + self._gap_s, self._release)
+        self._offer([self._item(event) for event in self._conflation.due(loop.time() + SLACK_S)])
+        self._plan()
+
+    def _plan(self) -> None:
+        """Be called when the next held value is due."""
+        next_at = self._conflation.next_at()
+        if next_at is not None and self._flush is None and not self.closing:
+            self._flush = asyncio.get_running_loop().call_at(next_at, self._release)
 
     def _item(self, event: Event) -> Item:
         self._seq += 1
@@ -294,7 +241,7 @@ class Hub:
                 listener.queue.clear()
                 yield self._changes(waiting)
             else:
-                await _until_set(listener.wake, beat_at - loop.time())
+                await listener.until_woken(beat_at - loop.time())
         yield _event("end", b'{"reason":"stopping"}')
 
     def _renew(self, listener: Listener, visitor: Visitor) -> None:
@@ -348,13 +295,3 @@ def _device_of(event: Event) -> str:
     if isinstance(event, LinkChanged):
         return ""
     return event.device or WHOLE
-
-
-async def _until_set(wake: asyncio.Event, for_s: float) -> None:
-    """Until `wake` is set or the time is over; then it is clear again."""
-    try:
-        async with asyncio.timeout(max(for_s, 0.0)):
-            await wake.wait()
-    except TimeoutError:
-        pass
-    wake.clear()

@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 
 from sluis.panel.api.guards import CanSee
 from sluis.panel.auth import HouseDep, VisitorDep, again
-from sluis.panel.door import Visitor
 from sluis.panel.stream import Hub
+from sluis.panel.visitor import Visitor
 
 router = APIRouter(prefix="/api/v1", tags=["live"])
 
