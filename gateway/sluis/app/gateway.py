@@ -50,8 +50,11 @@ from sluis.store.backups import Backups
 from sluis.store.commands import Commands
 from sluis.store.database import Database
 from sluis.store.devices import Devices
+from sluis.store.health import follow_condition
 from sluis.store.history import History
 from sluis.store.readings import Readings
+from sluis.store.upkeep import Upkeep
+from sluis.store.writer import Condition
 
 log = logging.getLogger(__name__)
 
@@ -186,9 +189,11 @@ class Gateway:
         self.watching = build_watching(self)
         self.watch = self.watching.watch
         self.backups = Backups(self.places.root, self.settings.backup, self.clock, self.audit, config=self.config_file)
+        self.upkeep = Upkeep(self.readings, self.clock)
+        follow_condition(self.readings, self._store_changed)
         parts: list[Part] = [self.register, self.intake, self.control, self.watch, self.watching.notifier]
         async with asyncio.TaskGroup() as group:
-            for part in [*parts, self.audit, self.backups]:
+            for part in [*parts, self.audit, self.backups, self.upkeep]:
                 group.create_task(part.run())
             group.create_task(self._follow_driver_files())
             group.create_task(self._feed_watchdog())
@@ -222,6 +227,12 @@ class Gateway:
             backups=self.backups,
             door=self.door,
         )
+
+    def _store_changed(self, condition: Condition, reason: str) -> None:
+        full = condition is Condition.FULL
+        self.watch.report("disk-full", full, point="gateway:disk", detail=reason)
+        failing = condition in (Condition.FAILING, Condition.DAMAGED)
+        self.watch.report("part-failing", failing, point="gateway:store", detail=reason)
 
     # -- small loops --------------------------------------------------------------------------------------
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 from sluis import __version__
 from sluis.app import machine
 from sluis.model import DeviceState
-from sluis.panel.reports import DriverReport, LinkReport, QueueReport, Readiness, StorageReport, SystemReport
+from sluis.panel.reports import (
+    BudgetLine,
+    DriverReport,
+    LinkReport,
+    QueueReport,
+    Readiness,
+    StorageReport,
+    SystemReport,
+)
+from sluis.store.health import health
+from sluis.store.writer import Condition
 
 if TYPE_CHECKING:
     from sluis.app.gateway import Gateway
@@ -70,8 +80,8 @@ class System:
 
     def readiness(self) -> Readiness:
         gateway = self._gateway
-        broker_up = gateway.mqtt.up
-        return Readiness(store=not gateway.store_problem, broker=broker_up, intake=True)
+        sound = gateway.database.writer.condition is Condition.OK
+        return Readiness(store=sound, broker=gateway.mqtt.up, intake=gateway.watch.started)
 
     def settings(self) -> Mapping[str, Mapping[str, Any]]:
         """Every setting in use, by table; secrets masked."""
@@ -86,6 +96,7 @@ class System:
 
     async def report(self) -> SystemReport:
         gateway = self._gateway
+        store = health(gateway.readings)
         free, total = await asyncio.to_thread(machine.disk, gateway.places.root)
         return SystemReport(
             version=__version__,
@@ -96,18 +107,37 @@ class System:
             cpu_s=machine.cpu_s(),
             disk_free_bytes=free,
             disk_total_bytes=total,
-            database_bytes=_size(gateway.places.database),
+            database_bytes=store.file_bytes + store.log_bytes,
             broker=self._broker(),
             queues=tuple(
                 QueueReport(one.name, len(one), one.depth, one.dropped) for one in gateway.bus.subscriptions()
             ),
-            counters={**gateway.intake.health(), **gateway.control.health(), **gateway.watch.health()},
+            counters={
+                **gateway.intake.health(),
+                **gateway.control.health(),
+                **gateway.watch.health(),
+                "commits": store.commits,
+                "uncommitted_writes": store.waiting,
+                "unpacked_readings": store.tail,
+            },
             platform=machine.board(),
             warnings=tuple(machine.power_warnings()),
         )
 
     async def storage(self) -> StorageReport:
-        return await self._gateway.storage_report()
+        budget = self._gateway.upkeep.budget.report()
+        note = budget.note
+        if budget.stretched:
+            interval = f"{budget.commit_interval_s:g} s"
+            note = f"{note} More is written than the card's budget allows: commits are {interval} apart."
+        return StorageReport(
+            lines=tuple(BudgetLine(line.subsystem, line.bytes_per_day) for line in budget.lines),
+            total_bytes_per_day=budget.total_bytes_per_day,
+            budget_bytes_per_day=budget.budget_bytes_per_day,
+            card_life_years=budget.card_life_years,
+            bytes_per_reading=budget.bytes_per_reading,
+            note=note.strip(),
+        )
 
     def _broker(self) -> str:
         broker = self._gateway.broker
@@ -133,7 +163,3 @@ def _shown(key: str, value: Any) -> Any:
     if isinstance(value, str) and value and any(word in key for word in SECRET):
         return "***"
     return value
-
-
-def _size(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*") if file.is_file())

@@ -114,6 +114,7 @@ class Backups:
             if age_us < 0 or age_us >= every_us:
                 try:
                     await self.create()
+                    self._on_problem("")
                 except (SluisError, OSError) as error:
                     log.error("no backup made: %s", error)
                     self._on_problem(str(error))
