@@ -129,7 +129,7 @@ class HomeAssistantMqtt(Driver):
                 found += read(incoming)
             except FrameError as error:
                 fault = fault or error
-            except ArithmeticError as error:
+            except (ArithmeticError, ValueError) as error:
                 fault = fault or Implausible(f"a number that cannot be: {error}")
         # A state that twenty entities share is not lost because one template fails on it.
         if fault is not None and not found:
