@@ -172,6 +172,15 @@ def fits(point: Point) -> str:
     return ""
 
 
+def canonical(unit: str) -> str:
+    """A unit as this table writes it: the micro sign for a Greek mu, m³ for m3, lx for lux."""
+    unit = unit.replace("\u03bc", "\u00b5")
+    return _SPELLINGS.get(unit, unit)
+
+
+_SPELLINGS = {"C": "°C", "F": "°F", "lux": "lx", "Lux": "lx", "m3": "m³", "VAr": "var", "ug/m3": "µg/m³", "dBM": "dBm"}
+
+
 def quantity_for(quantity: str, unit: str, kind: Kind = Kind.NUMBER) -> str:
     """`quantity` when it may have this unit, else "": for points whose unit a device names itself."""
     return "" if fits(Point(quantity, unit, kind=kind)) else quantity
