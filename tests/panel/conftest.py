@@ -38,6 +38,7 @@ from sluis.model.commands import SYSTEM
 from sluis.panel.door import Door
 from sluis.panel.ports import House
 from sluis.panel.reports import (
+    BackupReport,
     BudgetLine,
     DriverReport,
     LinkReport,
@@ -175,27 +176,18 @@ class System:
         return StorageReport((BudgetLine("readings", 1e6),), 1e6, 1e9, 12.5, 18.0)
 
 
-@dataclass(frozen=True)
-class ABackup:
-    name: str
-    at_us: int
-    size_bytes: int
-    verified_at_us: int | None = None
-    problem: str = ""
-
-
 class Backups:
     def __init__(self) -> None:
-        self.held: list[ABackup] = []
+        self.held: list[BackupReport] = []
 
-    async def list(self) -> Sequence[ABackup]:
+    async def list(self) -> Sequence[BackupReport]:
         return self.held
 
-    async def create(self, actor: Actor) -> ABackup:
-        self.held.append(ABackup(f"backup-{len(self.held) + 1}", 1, 100))
+    async def create(self, actor: Actor) -> BackupReport:
+        self.held.append(BackupReport(f"backup-{len(self.held) + 1}", 1, 100))
         return self.held[-1]
 
-    async def verify(self, name: str, actor: Actor) -> ABackup:
+    async def verify(self, name: str, actor: Actor) -> BackupReport:
         for number, one in enumerate(self.held):
             if one.name == name:
                 self.held[number] = replace(one, verified_at_us=2)

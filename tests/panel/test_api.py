@@ -60,7 +60,7 @@ async def test_what_cannot_be_is_refused_with_a_reason(
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (status, code), problem
     assert answer.headers["content-type"] == "application/problem+json"
-    assert problem["status"] == status and problem["title"] and problem["type"].endswith(f"#{code}")
+    assert problem["status"] == status and problem["title"] and problem["type"].endswith(f":{code}")
     assert problem["instance"] == "/api/v1/commands"
 
 

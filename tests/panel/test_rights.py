@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -157,3 +158,10 @@ async def test_metrics_are_free_on_this_machine_only(site: Site) -> None:
     local = await site.browser("127.0.0.1").get("/metrics")
     assert local.status_code == 200 and "sluis_devices_reachable" in local.text
     assert (await site.browser().get("/metrics")).status_code == 401
+
+
+def test_the_reference_lists_every_route_with_its_role() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "api.md").read_text()
+    for route, role in RIGHTS.items():
+        word = Role(role).word if role else "anyone"
+        assert f"| `{route.replace('/api/v1', '', 1)}` | {word}" in page, route

@@ -35,8 +35,8 @@ from sluis.panel.errors import NotSignedIn, PanelError, Throttled
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-DOCS = "https://sluis.dev/errors#"
-"""Where `type` points: the errors page of the documentation, one heading per code."""
+DOCS = "urn:sluis:error:"
+"""Start of `type`; the code follows. Every code has a heading in docs/reference/errors.md."""
 
 STATUS: tuple[tuple[type[SluisError], int], ...] = (
     (AlreadyThere, 409),
@@ -170,7 +170,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
         title=str(error.detail),
         status=error.status_code,
         code=code,
-        hint="The API is described at /api/v1/docs." if error.status_code in (404, 405) else "",
+        hint="The API is described at /api/v1/openapi.json." if error.status_code in (404, 405) else "",
         instance=request.url.path,
     )
     return respond(request, problem, error.headers)

@@ -97,6 +97,17 @@ class StorageReport:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupReport:
+    """One backup file, as `ports.Backup` wants it."""
+
+    name: str
+    at_us: int
+    size_bytes: int
+    verified_at_us: int | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DriverReport:
     """One driver, or a driver file that cannot be used."""
 

@@ -20,7 +20,7 @@ def thing_description(device: Device, points: Iterable[Point], base: str) -> dic
     """The Thing Description of a device. `base` is the API's address, e.g. `https://sluis.local:8443/api/v1`."""
     held = list(points)
     made: dict[str, Any] = {
-        "@context": [CONTEXT, {"sluis": "https://sluis.dev/ns#"}],
+        "@context": [CONTEXT, {"sluis": "urn:sluis:terms:"}],
         "@type": "Thing",
         "id": f"urn:sluis:device:{quote(device.key, safe='')}",
         "title": device.label,
