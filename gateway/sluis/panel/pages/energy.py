@@ -1,0 +1,87 @@
+"""Power over the last day, by the hour, beside the same hours a week earlier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sluis.panel.pages.views import DeviceView
+from sluis.panel.ports import House
+
+HOUR_US = 3_600_000_000
+WEEK_US = 7 * 24 * HOUR_US
+HOURS = 24
+
+METERS = 24
+"""Power points summed at most: each is one question to the history, and this is a card on the home page."""
+
+KEEP_US = 60_000_000
+"""How long an answer is kept. The bars are hours wide: asking more often shows nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour: watts on average, then and now; heights in percent of the highest."""
+
+    now_w: float
+    then_w: float
+    now_pct: float
+    then_pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Twenty-four hours of power."""
+
+    bars: tuple[Bar, ...]
+    kwh: float
+    change_pct: float | None
+    """Against the same hours a week earlier; None when nothing is known of those."""
+
+
+class EnergyCard:
+    """Remembers the last answer per set of meters."""
+
+    def __init__(self) -> None:
+        self._kept: dict[frozenset[tuple[str, str]], tuple[int, Day | None]] = {}
+
+    async def day(self, house: House, views: Sequence[DeviceView]) -> Day | None:
+        """The card; None when nothing here measures power."""
+        meters = [(p.device, p.key) for view in views for p in view.of("power") if not p.category][:METERS]
+        if not meters:
+            return None
+        now_us = house.clock.stamp().at_us
+        key = frozenset(meters)
+        held = self._kept.get(key)
+        if held and 0 <= now_us - held[0] < KEEP_US:
+            return held[1]
+        if len(self._kept) > 16:
+            self._kept.clear()
+        made = await _day(house, meters, now_us)
+        self._kept[key] = now_us, made
+        return made
+
+
+async def _day(house: House, meters: Sequence[tuple[str, str]], now_us: int) -> Day | None:
+    end = now_us - now_us % HOUR_US + HOUR_US
+    now = await _hours(house, meters, end)
+    then = await _hours(house, meters, end - WEEK_US)
+    if not any(now):
+        return None
+    top = max(*now, *then, 1.0)
+    bars = tuple(Bar(a, b, 100 * a / top, 100 * b / top) for a, b in zip(now, then, strict=True))
+    alike = [(a, b) for a, b in zip(now, then, strict=True) if b > 0 and a > 0]
+    before = sum(b for _, b in alike)
+    change = 100 * (sum(a for a, _ in alike) / before - 1) if len(alike) >= HOURS // 2 else None
+    return Day(bars, sum(now) / 1000, change)
+
+
+async def _hours(house: House, meters: Sequence[tuple[str, str]], end_us: int) -> list[float]:
+    sums = [0.0] * HOURS
+    start = end_us - HOURS * HOUR_US
+    for device, point in meters:
+        for bucket in await house.history.series(device, point, start, end_us, HOURS):
+            hour = (bucket.at_us - start) // HOUR_US
+            if 0 <= hour < HOURS and bucket.count and bucket.mean is not None:
+                sums[hour] += max(0.0, bucket.mean)
+    return sums
