@@ -173,8 +173,8 @@ class Line:
         client.connect_timeout = CONNECT_WITHIN_S
         if settings.username:
             client.username_pw_set(settings.username, settings.password())
-        if settings.ca_file is not None:
-            client.tls_set_context(ssl.create_default_context(cafile=str(settings.ca_file)))
+        if settings.tls or settings.ca_file is not None:
+            client.tls_set_context(ssl.create_default_context(cafile=settings.ca_file))
         if settings.will_topic:
             client.will_set(settings.will_topic, b"offline", qos=1, retain=True)
         client.on_connect = self._on_connect

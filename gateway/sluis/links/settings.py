@@ -23,7 +23,9 @@ class MqttSettings:
     password_file: Path | None = None
     """File that holds the password (mode 0600)."""
     ca_file: Path | None = None
-    """CA certificate to trust; with it the connection is TLS."""
+    """CA certificate to trust instead of the system's; with it the connection is TLS."""
+    tls: bool = False
+    """Use TLS; set by itself for an `mqtts://` broker and where `ca_file` is given."""
     keepalive_s: int = 15
     """Silence after which the broker is asked whether it is still there."""
     reconnect_cap_s: float = 30.0
@@ -52,6 +54,12 @@ class BrokerSettings:
     """Address the TLS listener for devices is bound to."""
     tls_port: int = 8883
     """TLS port for devices; 0 for any free one, -1 for none."""
+    plain_host: str = "127.0.0.1"
+    """Address of the listener without TLS; set it to the gateway's address on the devices' own network."""
+    plain_port: int = -1
+    """Port for devices that cannot do TLS (passwords travel readably); 0 for any free one, -1 for none."""
+    certificate_port: int = -1
+    """TLS port for devices with a certificate of the site CA instead of a password; 0 for any, -1 for none."""
     max_connections: int = 2_000
     """Connections the broker accepts at once."""
     max_packet_bytes: int = 1_048_576

@@ -7,18 +7,32 @@ browser and every microcontroller's TLS library verifies it, and a Pi signs with
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import ifaddr
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sluis.links.files import write_whole
+from sluis.runtime import Clock
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 86_400.0
+"""How often the keeper looks whether a certificate is near its end or the machine has another address. Far below
+RENEW_BEFORE; more often gains nothing."""
+
+CRL_LIFE = timedelta(days=3650)
+"""A revocation list is renewed with every revocation and lives as long as the authority: a list that ends would
+lock every device out because nobody was revoked for a while."""
 
 CA_LIFE = timedelta(days=3650)
 SERVER_LIFE = timedelta(days=397)
@@ -47,6 +61,9 @@ class SiteCa:
             self._make_ca(site_name)
         self._ca_key = _load_key(self.ca.key)
         self._ca = x509.load_pem_x509_certificate(self.ca.certificate.read_bytes())
+        self.revocations = folder / "revoked.pem"
+        if not self.revocations.exists():
+            self._write_revocations([])
 
     @property
     def fingerprint(self) -> str:
@@ -75,6 +92,40 @@ class SiteCa:
         life = timedelta(days=days)
         return _pem(self._sign(name, public_key, life, datetime.now(UTC), [], ExtendedKeyUsageOID.CLIENT_AUTH))
 
+    def revoke(self, certificate: bytes) -> None:
+        """Put a device's certificate (PEM) on the list. ValueError when this authority did not issue it.
+
+        The broker reads the list at its start: `Mosquitto.restart`.
+        """
+        given = x509.load_pem_x509_certificate(certificate)
+        try:
+            given.verify_directly_issued_by(self._ca)
+        except (ValueError, TypeError, InvalidSignature):
+            raise ValueError("the certificate is not ours") from None
+        listed = list(x509.load_pem_x509_crl(self.revocations.read_bytes()))
+        if given.serial_number in {one.serial_number for one in listed}:
+            return
+        fresh = x509.RevokedCertificateBuilder().serial_number(given.serial_number)
+        self._write_revocations([*listed, fresh.revocation_date(datetime.now(UTC)).build()])
+
+    async def keep(self, names: Callable[[], Iterable[str]], clock: Clock, on_renewed: Callable[[], None]) -> None:
+        """Look once a day, until cancelled; `on_renewed` when there is a new server certificate to be taken into use.
+
+        While the clock is not trusted nothing is judged by it.
+        """
+        while True:
+            await clock.sleep(LOOK_EVERY_S)
+            stamp = clock.stamp()
+            if not stamp.trusted:
+                continue
+            file = self.folder / "server.pem"
+            before = file.read_bytes() if file.exists() else b""
+            # A few milliseconds on the event loop, once a day.
+            self.server(names(), stamp.at)
+            if file.read_bytes() != before:
+                log.info("the server certificate was renewed; it ends on %s", self.expires_at().date())
+                on_renewed()
+
     def expires_at(self) -> datetime:
         """When the server certificate ends; the CA's end when there is none."""
         file = self.folder / "server.pem"
@@ -94,6 +145,15 @@ class SiteCa:
         )
         _write_key(self.ca.key, key)
         write_whole(self.ca.certificate, _pem(certificate), mode=0o644)
+
+    def _write_revocations(self, listed: list[x509.RevokedCertificate]) -> None:
+        now = datetime.now(UTC)
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self._ca.subject)
+        builder = builder.last_update(now - BACKDATED).next_update(now + CRL_LIFE)
+        for one in listed:
+            builder = builder.add_revoked_certificate(one)
+        signed = builder.sign(self._ca_key, hashes.SHA256())
+        write_whole(self.revocations, signed.public_bytes(serialization.Encoding.PEM), mode=0o644)
 
     def _sign(
         self,
@@ -121,14 +181,9 @@ class SiteCa:
 def local_names(hostname: str) -> list[str]:
     """Every name and address this machine may be called by."""
     host = socket.gethostname()
-    names = {hostname, host, f"{host}.local", "localhost", "127.0.0.1", "::1"}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            # No packet is sent: connecting a datagram socket only picks the outgoing interface's address.
-            probe.connect(("192.0.2.1", 9))
-            names.add(probe.getsockname()[0])
-        except OSError:
-            pass
+    names = {hostname, host, f"{host.removesuffix('.local')}.local", "localhost", "127.0.0.1", "::1"}
+    addresses = (str(one.ip) for adapter in ifaddr.get_adapters() for one in adapter.ips if one.is_IPv4)
+    names.update(address for address in addresses if not address.startswith("169.254."))
     return sorted(name for name in names if name)
 
 

@@ -1,44 +1,64 @@
 """Runs mosquitto as a child and keeps it running.
 
-The child gets SIGTERM from the kernel when this process dies (PR_SET_PDEATHSIG), so nothing is left running and
-mosquitto saves its sessions. That signal is bound to the *thread* that started the child, so `start` must be called
-on the main thread, which lives as long as the process.
+The child gets SIGTERM from the kernel when this process dies (PR_SET_PDEATHSIG, set by setpriv), so nothing is left
+running and mosquitto saves its sessions. That signal is bound to the *thread* that started the child, so `start` must
+be called on the main thread, which lives as long as the process. The child has a session of its own: Ctrl-C in a
+terminal ends the gateway, which ends its broker last.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
+import random
+import shutil
 import signal
 import socket
 import subprocess
 import threading
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
-from sluis.links.broker.binary import find_mosquitto
-from sluis.links.broker.config import configuration
+from sluis.links.broker.binary import Binary, find_mosquitto
+from sluis.links.broker.config import Identity, Ports, configuration
 from sluis.links.broker.credentials import Credentials
+from sluis.links.broker.probe import knock
 from sluis.links.files import write_whole
+from sluis.links.health import BrokerHealth
 from sluis.links.settings import BrokerSettings
 from sluis.model import LinkError
 from sluis.runtime import Backoff, Clock
 
 log = logging.getLogger(__name__)
 
-PR_SET_PDEATHSIG = 1
 READY_WITHIN_S = 15.0
+"""From start to the first answer. A large store of sessions on a slow card takes seconds to read; shorter and it would
+be killed half way, for ever."""
+
 STOP_WITHIN_S = 8.0
-LIBC = ctypes.CDLL(None)
+"""From SIGTERM to the end; saving takes as long as reading. Below the gateway's own limit for stopping (10 s)."""
+
+STEADY_S = 30.0
+"""A broker that ran this long was healthy: the next end starts the back-off anew."""
 
 GATEWAY = "sluis-gateway"
 """Our own account's name."""
 
+PROBE = "sluis-probe"
+"""Account for asking whether the broker answers; it may touch nothing."""
+
+
+class PortTaken(LinkError):
+    """Another program listens where our broker is to listen."""
+
+    code = "broker.port-taken"
+    hint = "Stop it (perhaps Debian's own service: systemctl disable --now mosquitto) or set another port in [broker]."
+
 
 class Mosquitto:
-    """Our own broker. `start`, then `run` keeps it alive; ports are known after `start`."""
+    """Our own broker. `start`, then `run` keeps it alive; ports are known from the beginning."""
 
     def __init__(
         self,
@@ -47,18 +67,44 @@ class Mosquitto:
         clock: Clock,
         certificate: Path | None = None,
         key: Path | None = None,
+        *,
+        ca: Path | None = None,
+        revoked: Path | None = None,
     ) -> None:
         self.settings = settings
         self.folder = data_dir / "broker"
-        self.credentials = Credentials(self.folder)
-        self.local_port = settings.local_port or _free_port()
-        self.tls_port = settings.tls_port or _free_port()
+        self.credentials = Credentials(self.folder, on_change=self.reload)
+        encrypted = certificate is not None
+        self.ports = Ports(
+            local=settings.local_port or _free_port(),
+            tls=_chosen(settings.tls_port) if encrypted else -1,
+            plain=_chosen(settings.plain_port),
+            certificate=_chosen(settings.certificate_port) if encrypted and ca is not None else -1,
+        )
         self.restarts = 0
+        self.last_words: deque[str] = deque(maxlen=20)
+        """Its newest log lines, for the system page."""
+        self._identity = Identity(certificate, key, ca, revoked) if certificate and key else None
         self._clock = clock
-        self._certificate, self._key = certificate, key
         self._data_dir = data_dir
         self._process: asyncio.subprocess.Process | None = None
-        self._stopping = False
+        self._reader: asyncio.Task[None] | None = None
+        self._reason = "not started yet"
+        self._since_us = clock.stamp().at_us
+        self._version = ""
+        self._probe_password = ""
+
+    @property
+    def local_port(self) -> int:
+        return self.ports.local
+
+    @property
+    def tls_port(self) -> int:
+        return self.ports.tls
+
+    @property
+    def plain_port(self) -> int:
+        return self.ports.plain
 
     @property
     def password_file(self) -> Path:
@@ -67,91 +113,142 @@ class Mosquitto:
 
     @property
     def up(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.returncode is None and not self._reason
+
+    def health(self) -> BrokerHealth:
+        pid = self._process.pid if self._process is not None and self._process.returncode is None else 0
+        ports = self.ports.open
+        return BrokerHealth(
+            "mosquitto", self.up, self._since_us, self._reason, pid, self.restarts, self._version, ports
+        )
 
     def prepare(self) -> None:
         """Write configuration and accounts."""
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
         if self.settings.allow_anonymous:
-            log.warning("ANYBODY may connect to the broker (broker.allow_anonymous): for development only")
-        if not self.password_file.exists() or not any(a.username == GATEWAY for a in self.credentials.accounts()):
+            log.warning("ANYBODY on this machine may do ANYTHING at the broker: broker.allow_anonymous is set.")
+        held = {account.username for account in self.credentials.accounts()}
+        if not self.password_file.exists() or GATEWAY not in held:
             write_whole(self.password_file, self.credentials.issue(GATEWAY, "gateway", ("#", "<$SYS/#")))
-        self.credentials.save()
-        text = configuration(self.folder, self.settings, self.local_port, self.tls_port, self._certificate, self._key)
+        self._probe_password = self.credentials.issue(PROBE, "gateway", ())
+        text = configuration(self.folder, self.settings, self.ports, self._identity)
         write_whole(self.folder / "mosquitto.conf", text)
 
     async def start(self) -> None:
         """Start it and wait until it answers. LinkError when it does not."""
-        assert threading.current_thread() is threading.main_thread()
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("the broker must be started by the main thread: it ends with the thread that started it")
         await asyncio.to_thread(self._end_leftover)
+        for port in self.ports.open:
+            _check_free(port)
         binary = await asyncio.to_thread(find_mosquitto, self._data_dir)
+        self._version = self._version or await asyncio.to_thread(binary.version)
         self._process = await asyncio.create_subprocess_exec(
-            str(binary.path),
-            "-c",
-            str(self.folder / "mosquitto.conf"),
+            *_command(binary, self.folder / "mosquitto.conf"),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=binary.environment(),
-            preexec_fn=_die_with_parent,
+            start_new_session=True,
         )
-        await self._until_ready()
-        log.info("mosquitto listens on 127.0.0.1:%d and, with TLS, on port %d", self.local_port, self.tls_port)
+        self._reader = asyncio.ensure_future(self._pass_on_log(self._process))
+        try:
+            await self._until_ready()
+        except BaseException:
+            await self._end()
+            raise
+        self._reason, self._since_us = "", self._clock.stamp().at_us
+        log.info("mosquitto %s answers on ports %s", self._version, ", ".join(map(str, self.ports.open)))
 
     async def run(self) -> None:
         """Restart it when it ends, until cancelled; then stop it."""
         backoff = Backoff(first_s=0.1, cap_s=10.0)
         try:
             while True:
-                assert self._process is not None
                 began = self._clock.stamp().mono_us
-                await self._log_until_end(self._process)
-                log.warning("mosquitto ended (%s); starting it again", self._process.returncode)
-                self.restarts += 1
-                if self._clock.stamp().mono_us - began > 30e6:
+                await self._until_end()
+                if self._clock.stamp().mono_us - began > STEADY_S * 1e6:
                     backoff.reset()
                 await self._clock.sleep(backoff.next_s())
-                with suppress(LinkError):
+                self.restarts += 1
+                try:
                     await self.start()
+                except LinkError as error:
+                    self._reason = str(error)
+                    log.warning("%s", error)
         finally:
             await self._end()
 
     def reload(self) -> None:
-        """Take accounts and rights that changed into use (SIGHUP)."""
-        if self.up and self._process is not None:
-            self._process.send_signal(signal.SIGHUP)
+        """Take accounts, rights and a renewed server certificate into use (SIGHUP)."""
+        self._signal(signal.SIGHUP)
 
-    async def _log_until_end(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stderr is not None
-        async for line in process.stderr:
-            log.info("%s", line.decode(errors="replace").strip().split(": ", 1)[-1])
+    def restart(self) -> None:
+        """End it in good order; `run` starts it again. For what it reads at its start only: the revocation list."""
+        self._signal(signal.SIGTERM)
+
+    def save(self) -> None:
+        """Write sessions and retained messages to disk now (SIGUSR1)."""
+        self._signal(signal.SIGUSR1)
+
+    async def _until_end(self) -> None:
+        process = self._process
+        if process is None:
+            return
         await process.wait()
+        if self.up or not self._reason:
+            self._since_us = self._clock.stamp().at_us
+            self._reason = f"ended with {_end_of(process.returncode)}"
+            log.warning("mosquitto %s; starting it again", self._reason)
+
+    async def _pass_on_log(self, process: asyncio.subprocess.Process) -> None:
+        """mosquitto's log is ours. What is no error is for those who look for it."""
+        assert process.stderr is not None
+        async for raw in process.stderr:
+            line = raw.decode(errors="replace").strip()
+            self.last_words.append(line)
+            log.log(logging.WARNING if line.startswith("Error") else logging.DEBUG, "mosquitto: %s", line)
 
     async def _until_ready(self) -> None:
-        deadline = self._clock.stamp().mono_us + READY_WITHIN_S * 1e6
-        while self._clock.stamp().mono_us < deadline:
-            assert self._process is not None
-            if self._process.returncode is not None:
-                said = await self._process.stderr.read() if self._process.stderr else b""
-                raise LinkError(f"mosquitto does not start: {said.decode(errors='replace').strip()}")
-            if _answers(self.local_port):
+        process, began = self._process, self._clock.stamp().mono_us
+        assert process is not None
+        reason = ""
+        while self._clock.stamp().mono_us - began < READY_WITHIN_S * 1e6:
+            if process.returncode is not None:
+                if self._reader is not None:
+                    await self._reader
+                raise LinkError(f"mosquitto does not start: {' / '.join(self.last_words) or 'no reason given'}")
+            reason = await knock(self.local_port, PROBE, self._probe_password)
+            if not reason:
                 return
             await self._clock.sleep(0.01)
-        raise LinkError(f"mosquitto does not answer on port {self.local_port}")
+        raise LinkError(f"mosquitto does not answer on port {self.local_port}: {reason}")
 
     async def _end(self) -> None:
         process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if process is not None and process.returncode is None:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        if self._reader is not None:
+            await self._reader
+        self._reason = self._reason or "stopped"
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.send_signal(number)
 
     def _end_leftover(self) -> None:
-        """A mosquitto of ours that outlived a killed gateway for a moment: wait for its orderly end."""
+        """A mosquitto of ours that outlived a killed gateway for a moment: wait for its orderly end.
+
+        Known by the configuration file on its command line, not by its number alone, which another may have by now.
+        """
         try:
             pid = int((self.folder / "mosquitto.pid").read_text())
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -159,27 +256,58 @@ class Mosquitto:
             return
         if str(self.folder / "mosquitto.conf").encode() not in command:
             return
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        for _ in range(int(STOP_WITHIN_S / 0.01)):
-            if not Path(f"/proc/{pid}").exists():
-                return
-            threading.Event().wait(0.01)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        log.info("a mosquitto of ours is still there (process %d); ending it", pid)
+        for number, waits_s in ((signal.SIGTERM, STOP_WITHIN_S), (signal.SIGKILL, 2.0)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+            for _ in range(int(waits_s / 0.01)):
+                if not _runs(pid):
+                    return
+                threading.Event().wait(0.01)
 
 
-def _die_with_parent() -> None:
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _command(binary: Binary, configuration_file: Path) -> list[str]:
+    """With setpriv (util-linux, on every Debian) in front, so that the kernel ends the broker with us. It needs no
+    Python between fork and exec, where the locks of other threads would be held for ever."""
+    setpriv = shutil.which("setpriv", path="/usr/bin:/bin:/usr/sbin:/sbin")
+    in_front = [setpriv, "--pdeathsig", "TERM"] if setpriv else []
+    return [*in_front, str(binary.path), "-c", str(configuration_file)]
 
 
-def _answers(port: int) -> bool:
+def _runs(pid: int) -> bool:
+    """Whether a process is there and is no zombie (in a container nobody may reap it)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _end_of(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"code {code}"
+
+
+def _check_free(port: int) -> None:
+    """Another broker on our port would answer our knocking as if it were ours."""
     with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PortTaken(f"port {port} is taken by another program ({error.strerror})") from None
+
+
+def _chosen(port: int) -> int:
+    return _free_port() if port == 0 else port
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the range from which the kernel takes ports for outgoing connections: knocking at such a port before
+    the broker listens there can connect to itself, and the broker then finds its port taken."""
+    for _ in range(1_000):
+        port = random.randrange(20_000, 32_768)  # noqa: S311  (chance, not a secret)
+        with suppress(PortTaken):
+            _check_free(port)
+            return port
+    raise PortTaken("no free port between 20000 and 32768")
