@@ -209,8 +209,8 @@ def lock(options: Options) -> Entity:
         topic=topic,
         read=lambda point: _reads_locked(point, render, states, reset),
         write=lambda value: [options.message(command, fill(pressed[bool(value)], code=None))],
+        part="locked",
         kind=Kind.SWITCH,
-        quantity="lock",
     )
     if topic:
         read = reads_choice(render, states, (reset,))
