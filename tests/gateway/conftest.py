@@ -1,0 +1,98 @@
+"""The whole gateway as people run it: `sluis demo` in a process of its own, asked over HTTPS."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+START_WITHIN_S = 60.0
+
+
+@dataclass
+class Demo:
+    """A running demo site."""
+
+    data_dir: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def info(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.data_dir / "run" / "gateway.json").read_text())
+        return found
+
+    @property
+    def output(self) -> str:
+        return (self.data_dir / "demo.log").read_text()
+
+    def client(self) -> httpx.Client:
+        """An API client with the local token, trusting the site's own CA and nothing else."""
+        token = (self.data_dir / "run" / "cli-token").read_text().strip()
+        context = ssl.create_default_context(cafile=self.info["ca"])
+        return httpx.Client(
+            base_url=f"{self.info['url']}/api/v1/",
+            verify=context,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=20,
+        )
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self) -> int:
+        """Ctrl-C; the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(20)
+
+
+def start_demo(data_dir: Path, *options: str) -> Demo:
+    """Start it and wait until it says that it is ready."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "demo.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sluis", "demo", "--data-dir", str(data_dir), *options],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "COLUMNS": "120"},
+        )
+    demo = Demo(data_dir, process)
+    wait_for(lambda: (data_dir / "run" / "gateway.json").exists() or process.poll() is not None, "a start")
+    assert process.poll() is None, demo.output
+    return demo
+
+
+def wait_for(condition: Callable[[], object], what: str, within_s: float = START_WITHIN_S) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what} did not happen within {within_s} s")
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demo site for a module, with everything in use that the first start takes into use."""
+    made = start_demo(tmp_path_factory.mktemp("demo") / "data")
+    try:
+        with made.client() as client:
+            wait_for(lambda: len(client.get("devices").json()["items"]) >= ADOPTED, "adoption of the demo's devices")
+        yield made
+    finally:
+        if made.process.poll() is None:
+            made.stop()
+
+
+ADOPTED = 7
+"""Devices that the demo's first start takes into use."""
