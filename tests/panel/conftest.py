@@ -228,6 +228,8 @@ class Site:
     link: EchoLink
     folder: Path
     clients: list[httpx.AsyncClient] = field(default_factory=list)
+    feeding: asyncio.Task[None] | None = None
+    """Runs the hub, until a real server takes that over."""
 
     def stamp(self) -> Stamp:
         return self.clock.stamp()
@@ -238,6 +240,12 @@ class Site:
         heard = twin.heard(self.stamp())
         changed: ReadingChanged = twin.apply(Reading(point, value, quality), self.stamp())
         self.bus.publish_batch([changed, heard] if heard else [changed])
+
+    async def stop_feeding(self) -> None:
+        """Before a real server runs the hub itself."""
+        assert self.feeding is not None
+        self.feeding.cancel()
+        await asyncio.gather(self.feeding, return_exceptions=True)
 
     async def quiet(self) -> None:
         """Let everything that is under way settle."""
@@ -308,13 +316,15 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
     app = build_app(house, settings)
     site = Site(database, clock, bus, register, control, door, audit, house, settings, app, alerts, rules, link, folder)
     link.site = site
-    running = [asyncio.ensure_future(one) for one in (register.run(), control.run(), alerts.run(), app.state.hub.run())]
+    site.feeding = asyncio.ensure_future(app.state.hub.run())
+    running = [asyncio.ensure_future(one) for one in (register.run(), control.run(), alerts.run())]
     await asyncio.sleep(0)
     try:
         yield site
     finally:
         for client in site.clients:
             await client.aclose()
+        running.append(site.feeding)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)

@@ -72,6 +72,7 @@ class Running:
             await _furnish(site)
             self.token, _ = await site.door.add_token(ApiToken("fuzz", Role.ADMIN), SYSTEM)
             server = PanelServer(site.app, quick, None)
+            await site.stop_feeding()
             task = asyncio.ensure_future(server.run())
             await server.ready.wait()
             self.url = server.url

@@ -42,6 +42,7 @@ async def served(
     pair = ca.server(["localhost", "127.0.0.1"])
     tls = Tls(pair.certificate, pair.key, ca.ca.certificate)
     server = PanelServer(site.app, PanelSettings(port=0, trust_port=0), tls)
+    await site.stop_feeding()
     task = tasks(server.run())
     async with asyncio.timeout(10):
         await server.ready.wait()

@@ -85,6 +85,7 @@ class Hub:
 
     async def run(self) -> None:
         """Pass on what the bus says, until cancelled."""
+        self.closing = False
         subscription = self._house.bus.subscribe(
             "panel-stream",
             ReadingChanged,
