@@ -9,7 +9,7 @@ from sluis.app.timekeeper import TimeSettings
 from sluis.app.toml import build, read_toml
 from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
-from sluis.links.settings import BrokerSettings, MqttSettings
+from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
 from sluis.panel.settings import PanelSettings
 from sluis.store.backups import BackupSettings
 from sluis.store.settings import StoreSettings
@@ -38,6 +38,8 @@ class Settings:
     """Broker."""
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     """MQTT link."""
+    mdns: MdnsSettings = field(default_factory=MdnsSettings)
+    """Being found by name."""
     panel: PanelSettings = field(default_factory=PanelSettings)
     """Panel."""
     notify: NotifySettings = field(default_factory=NotifySettings)

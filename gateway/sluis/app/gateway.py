@@ -19,7 +19,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from sluis.app.config import Settings
 from sluis.app.drivers import LOOK_EVERY_S, DriverLoader
@@ -30,14 +29,14 @@ from sluis.app.timekeeper import Timekeeper
 from sluis.app.watching import build_watching
 from sluis.control.control import Control
 from sluis.intake import Intake, Register
-from sluis.links.broker import Mosquitto
+from sluis.links.broker import Mosquitto, joined
 from sluis.links.broker.mosquitto import GATEWAY
 from sluis.links.files import write_whole
+from sluis.links.mdns import Announcer, services
 from sluis.links.mqtt import MqttLink
 from sluis.links.notify import sd_notify, watchdog_every_s
 from sluis.links.settings import MqttSettings
 from sluis.links.site_ca import SiteCa, local_names
-from sluis.model import ConfigError
 from sluis.panel.door import Door
 from sluis.panel.ports import House
 from sluis.panel.server import build_app
@@ -135,8 +134,7 @@ class Gateway:
     async def _ground(self) -> AsyncIterator[None]:
         """The site's certificates, the clock's keeper, the broker."""
         self.ca = await asyncio.to_thread(SiteCa, self.places.pki, self.settings.panel.site_name)
-        names = local_names(self.settings.panel.hostname)
-        self.certificate = await asyncio.to_thread(self.ca.server, names)
+        self.certificate = await asyncio.to_thread(self.ca.server, self._names())
         self.timekeeper = Timekeeper(
             self.clock, await self.readings.newest_us(), self.readings.redate, self.settings.time, self.synchronised
         )
@@ -149,6 +147,8 @@ class Gateway:
                     self.clock,
                     self.certificate.certificate,
                     self.certificate.key,
+                    ca=self.ca.ca.certificate,
+                    revoked=self.ca.revocations,
                 )
                 self.broker.prepare()
                 await self.broker.start()
@@ -209,8 +209,22 @@ class Gateway:
         self.server = PanelServer(build_app(self._house(), self.settings.panel), self.settings.panel, tls)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.server.run())
+            group.create_task(self.ca.keep(self._names, self.clock, self._take_certificate))
             await self.server.ready.wait()
+            if self.settings.mdns.announce:
+                offered = services(self.server.port, self.broker.tls_port if self.broker else -1)
+                group.create_task(Announcer(self.settings.panel.hostname, offered).run())
             yield
+
+    def _names(self) -> list[str]:
+        """What the server certificate is to name."""
+        return local_names(self.settings.panel.hostname)
+
+    def _take_certificate(self) -> None:
+        """The server certificate was renewed."""
+        self.server.take_certificate()
+        if self.broker is not None:
+            self.broker.reload()
 
     def _house(self) -> House:
         return House(
@@ -263,12 +277,7 @@ class Gateway:
                 username=GATEWAY,
                 password_file=self.broker.password_file,
             )
-        url = urlsplit(self.settings.broker.url)
-        if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
-            raise ConfigError(
-                f"is {self.settings.broker.url!r}", where="broker.url", allowed="mqtt://host, mqtts://host"
-            )
-        return replace(settings, host=url.hostname, port=url.port or (8883 if url.scheme == "mqtts" else 1883))
+        return joined(self.settings.broker.url, settings)
 
     def _announce(self) -> Running:
         running = Running(

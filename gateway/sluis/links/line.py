@@ -373,7 +373,8 @@ class Line:
         since_us = self._clock.stamp().at_us if first else self.health.since_us
         self.health = replace(self.health, up=False, since_us=since_us, reason=reason, last_error=reason)
         if first:
-            log.log(logging.INFO if self._stopping else logging.WARNING, "%s lost: %s", self.settings.name, reason)
+            level, what = (logging.INFO, "closed") if self._stopping else (logging.WARNING, "lost")
+            log.log(level, "%s %s: %s", self.settings.name, what, reason)
         if was_up:
             self.inbox.call(self.on_change, False, reason)
 

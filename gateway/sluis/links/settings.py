@@ -70,3 +70,11 @@ class BrokerSettings:
     """How often the broker writes its sessions and retained messages to disk while running."""
     allow_anonymous: bool = False
     """Let anybody in on the loopback listener. For development only, and said loudly at every start."""
+
+
+@dataclass(frozen=True, slots=True)
+class MdnsSettings:
+    """Being found by name on the local network."""
+
+    announce: bool = False
+    """Answer to the panel's host name (`sluis.local`) and announce panel and broker by mDNS."""

@@ -52,6 +52,7 @@ class PanelServer:
         """Binds the ports. ConfigError when one is taken or not ours to bind."""
         self._app = app
         self._tls = tls
+        self._main = self._config(app, tls)
         self._socket = bind(settings.host, settings.port, "panel.port")
         self.port: int = self._socket.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://{_named(settings.host)}:{self.port}"
@@ -67,7 +68,7 @@ class PanelServer:
     async def run(self) -> None:
         """Serve, and feed the live streams, until cancelled."""
         hub = self._app.state.hub
-        servers = [_Server(self._config(self._app, self._tls), self._socket)]
+        servers = [_Server(self._main, self._socket)]
         if self._trust_socket is not None:
             servers.append(_Server(self._config(self._trust, None), self._trust_socket))
         feeding = asyncio.ensure_future(hub.run())
@@ -86,6 +87,11 @@ class PanelServer:
             for task in (feeding, *serving):
                 task.cancel()
             await asyncio.gather(feeding, *serving, return_exceptions=True)
+
+    def take_certificate(self) -> None:
+        """Show the certificate that now lies in the files to whoever connects from here on."""
+        if self._tls is not None and self._main.ssl is not None:
+            self._main.ssl.load_cert_chain(self._tls.certificate, self._tls.key)
 
     async def _until_ready(self, servers: list[_Server], serving: Sequence[asyncio.Future[None]]) -> None:
         while not all(server.started for server in servers):
