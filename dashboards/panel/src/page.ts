@@ -25,7 +25,7 @@ const relative = new Intl.RelativeTimeFormat(language, { numeric: "always", styl
 
 /** "3 min geleden" for an age in seconds. */
 export function ago(age_s: number): string {
-  if (age_s < 60) return relative.format(-Math.max(0, Math.round(age_s)), "second");
+  if (age_s < 60) return relative.format(-Math.max(1, Math.round(age_s)), "second");
   if (age_s < 5400) return relative.format(-Math.round(age_s / 60), "minute");
   if (age_s < 129600) return relative.format(-Math.round(age_s / 3600), "hour");
   return relative.format(-Math.round(age_s / 86400), "day");

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
@@ -23,7 +23,15 @@ from sluis.shared import shared_dir
 
 LANGUAGES = ("nl", "en")
 
-DAY_S = 86_400.0
+DAY_S = 86_400
+
+AGES: tuple[tuple[float, int, Literal["second", "minute", "hour", "day"]], ...] = (
+    (60, 1, "second"),
+    (5_400, 60, "minute"),
+    (1.5 * DAY_S, 3_600, "hour"),
+    (float("inf"), DAY_S, "day"),
+)
+"""Up to which age people count in which unit; the page's scripts do the same."""
 
 
 def N_(text: str) -> str:
@@ -72,26 +80,28 @@ class Tongue:
 
     def size(self, count: float) -> str:
         """Bytes in the unit people use for as many."""
-        for unit in ("B", "kB", "MB", "GB"):
-            if abs(count) < 1000:
-                break
-            count /= 1000
-        else:
-            unit = "TB"
-        return f"{self.number(count, 1 if count < 100 and unit != 'B' else 0)} {unit}"
+        units = ("B", "kB", "MB", "GB", "TB")
+        power = 0
+        while abs(count) >= 1000 and power < len(units) - 1:
+            count, power = count / 1000, power + 1
+        return f"{self.number(count, 1 if count < 100 and power else 0)} {units[power]}"
 
     def ago(self, age_s: float) -> str:
         """`3 min geleden`."""
-        steps = ((60, 1, "second"), (5_400, 60, "minute"), (1.5 * DAY_S, 3_600, "hour"), (float("inf"), DAY_S, "day"))
-        size, unit = next((size, unit) for limit, size, unit in steps if age_s < limit)
-        span = max(0, round(age_s / size)) * size
+        size, unit = next((size, unit) for limit, size, unit in AGES if age_s < limit)
+        span = max(1, round(age_s / size)) * size
         return format_timedelta(
-            -span, granularity=unit, threshold=10_000, add_direction=True, format="short", locale=self.locale
+            timedelta(seconds=-span),
+            granularity=unit,
+            threshold=10_000,
+            add_direction=True,
+            format="short",
+            locale=self.locale,
         )
 
     def span(self, seconds: float) -> str:
         """`3 uur`: a duration in its largest fitting unit."""
-        return format_timedelta(seconds, threshold=1.5, format="long", locale=self.locale)
+        return format_timedelta(timedelta(seconds=seconds), threshold=1.5, format="long", locale=self.locale)
 
     def moment(self, at_us: int, now_us: int) -> str:
         """The time of day for today, with the date for other days."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
@@ -23,6 +23,8 @@ SHOWN = 100
 """Devices shown at once: a person adopts them one by one, and searches in more."""
 
 Keys = Annotated[list[str], Form(max_length=500)]
+EMPTY: list[str] = []
+"""FastAPI copies a default before it hands it in."""
 
 
 @router.get("/discovered", include_in_schema=False)
@@ -38,7 +40,7 @@ async def discovered(request: Request, house: HouseDep, actor: Technician, q: st
         one.key: ", ".join(dict.fromkeys(label_of(point, speech) for point in house.register.points(one.key).values()))
         for one in found[:SHOWN]
     }
-    more = {
+    more: dict[str, Any] = {
         "found": found[:SHOWN],
         "total": len(found),
         "q": q[:120],
@@ -82,7 +84,7 @@ async def many(
     house: HouseDep,
     actor: Technician,
     act: Text,
-    keys: Keys = None,
+    keys: Keys = EMPTY,
     area: Text = "",
 ) -> Response:
     """Adopt or ignore all that were ticked; adopted ones keep their own names."""

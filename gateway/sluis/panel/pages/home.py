@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from sluis.model import Actor, DeviceState, NotFound
 from sluis.panel.auth import HouseDep, VisitorDep, sees
-from sluis.panel.visitor import Visitor
 from sluis.panel.i18n import Tongue
 from sluis.panel.pages import site
 from sluis.panel.pages.energy import EnergyCard
@@ -19,6 +18,7 @@ from sluis.panel.pages.render import open_alerts, page, part, speech_of
 from sluis.panel.pages.views import DeviceView, tiles
 from sluis.panel.pages.words import FUNCTIONS
 from sluis.panel.ports import House
+from sluis.panel.visitor import Visitor
 
 router = APIRouter()
 
@@ -55,14 +55,14 @@ async def _overview(request: Request, house: House, visitor: Visitor) -> dict[st
         "more_causes": max(0, len(causes) - site.SHOWN_CAUSES),
         "areas": areas,
         "chips": _chips(views, speech),
-        "last_alert_us": last[0].opened_at_us if last else 0,  # type: ignore[attr-defined]  # every alert has it
+        "last_alert_us": last[0].opened_at_us if last else 0,
     }
 
 
 def _chips(views: Sequence[DeviceView], speech: Tongue) -> list[tuple[str, str, str]]:
     """(icon, number, words) of what goes on now."""
     good = [point for view in views if view.online for point in view.points if point.reported and not point.mark]
-    watts = [float(p.value) for p in good if p.quantity == "power" and isinstance(p.value, int | float)]
+    watts = [float(p.value) for p in good if p.quantity == "power" and _is_number(p.value)]
     lights = sum(p.quantity == "light" and p.value is True for p in good)
     rooms = {v.device.area for v in views for p in v.of("occupancy", "presence") if p.value is True and not p.mark}
     open_ones = sum(p.quantity in ("window", "door", "opening") and p.value is True for p in good)
@@ -79,7 +79,7 @@ def _chips(views: Sequence[DeviceView], speech: Tongue) -> list[tuple[str, str, 
     return [chip for chip in chips if chip]
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

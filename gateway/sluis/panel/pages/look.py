@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.responses import Response
 
-from sluis.panel.visitor import Visitor
 from sluis.panel.i18n import LANGUAGES, Tongue, choose, tongue
+from sluis.panel.visitor import Visitor
 
 COOKIE = "sluis-look"
 YEAR_S = 365 * 86_400

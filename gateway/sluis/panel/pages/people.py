@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +11,6 @@ from fastapi.responses import Response
 from sluis.model import ApiToken, Role, SluisError, User
 from sluis.panel.api.guards import NOUNS
 from sluis.panel.auth import HouseDep, VisitorDep, everywhere
-from sluis.panel.visitor import Visitor
 from sluis.panel.errors import Invalid
 from sluis.panel.pages.devices import Text
 from sluis.panel.pages.entrance import Password
@@ -21,6 +20,7 @@ from sluis.panel.pages.toast import Toast, then
 from sluis.panel.pages.words import PROBLEMS, ROLES
 from sluis.panel.ports import House
 from sluis.panel.problems import status_of
+from sluis.panel.visitor import Visitor
 
 router = APIRouter()
 
@@ -48,7 +48,7 @@ async def people(request: Request, house: HouseDep, actor: Admin) -> Response:
     return await page(request, "people.html", section="people", **await _people(house))
 
 
-async def _people(house: House) -> dict[str, object]:
+async def _people(house: House) -> dict[str, Any]:
     return {
         "users": await house.door.users(),
         "tokens": await house.door.tokens(),
@@ -94,7 +94,7 @@ async def person(name: str, request: Request, house: HouseDep, actor: Admin) -> 
     return await page(request, "person.html", section="people", **await _person(house, name))
 
 
-async def _person(house: House, name: str) -> dict[str, object]:
+async def _person(house: House, name: str) -> dict[str, Any]:
     user = await house.door.user(name)
     everywhere_else = sorted({*house.register.areas(), *(user.areas or ())})
     sessions = await house.door.sessions(name)
@@ -206,7 +206,7 @@ async def account(request: Request, house: HouseDep, visitor: VisitorDep) -> Res
     return await page(request, "account.html", section="account", **await _account(house, visitor))
 
 
-async def _account(house: House, visitor: Visitor) -> dict[str, object]:
+async def _account(house: House, visitor: Visitor) -> dict[str, Any]:
     sessions = await house.door.sessions(visitor.user.name) if visitor.user else []
     return {"sessions": sessions, "roles": ROLES, "error": None, "known": PROBLEMS}
 

@@ -11,12 +11,12 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from sluis.model import Role
-from sluis.panel.visitor import Visitor
 from sluis.panel.i18n import N_, Tongue, tongue
 from sluis.panel.pages import toast, words
 from sluis.panel.pages.assets import asset
 from sluis.panel.pages.look import DENSITIES, THEMES, look_of, tongue_of
 from sluis.panel.ports import House
+from sluis.panel.visitor import Visitor
 from sluis.shared import shared_dir
 
 PACK_FROM = 1_000
@@ -38,11 +38,11 @@ LIVE_WORDS = {
     "resume": N_("Go on"),
     "loading": N_("Loading…"),
     "span": N_("Period"),
-    "span-1h": N_("1 hour"),
-    "span-24h": N_("24 hours"),
-    "span-7d": N_("7 days"),
-    "span-30d": N_("30 days"),
-    "span-1y": N_("1 year"),
+    "span-1h": N_("1 h"),
+    "span-24h": N_("24 h"),
+    "span-7d": N_("7 d"),
+    "span-30d": N_("30 d"),
+    "span-1y": N_("1 y"),
     "chart-empty": N_("No readings in this period."),
     "chart-problem": N_("The history could not be read; this is tried again by itself."),
     "chart-summary": N_(
