@@ -26,7 +26,7 @@ _POLLUTANT = "µg/m³ ppb ppm"
 def _units(words: str) -> frozenset[str]:
     """Units of a row; `fl. oz.` is one unit with a blank in it, `-` is no unit."""
     listed = words.replace("fl. oz.", "fl._oz.").split()
-    return frozenset("" if word == "-" else word.replace("_", " ") for word in listed)
+    return frozenset({"-": "", "fl._oz.": "fl. oz."}.get(word, word) for word in listed)
 
 
 MEASURED: Mapping[str, frozenset[str]] = {

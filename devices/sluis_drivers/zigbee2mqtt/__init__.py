@@ -1,0 +1,1 @@
+"""Zigbee2MQTT bridges and the Zigbee devices behind them."""
