@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -191,24 +192,25 @@ def format_old(text: str, *values: Any, **named: Any) -> str:
 
 def old_style(text: str, values: Any) -> str:
     """The % operator on texts, without widths that only serve to waste memory."""
-    check_widths(text, "%")
+    check_widths(text)
     check_text(len(text) + weigh_shown(values) * (1 + text.count("%(")))
     shown: str = text % values
     return shown
 
 
-def check_widths(text: str, mark: str) -> None:
-    """TooMuch when a format asks for a width or precision of more than two digits, or takes it from its values."""
-    for part in text.split(mark)[1:]:
-        digits = 0
-        for character in part[:60]:
-            if character.isalpha() or character == "}":
-                break
-            if character in "*{":
-                raise TooMuch("a format in the template takes its width from a value")
-            digits = digits + 1 if character.isdigit() else 0
-            if digits > 2:
-                raise TooMuch("a format in the template asks for too great a width")
+_WIDE = re.compile(r"%[^a-zA-Z%]*?(?:\*|\d{3})")
+_WIDE_FIELD = re.compile(r"\{[^{}]*:[^{}]*(?:\{|\d{3})")
+
+
+def check_widths(text: str, wide: re.Pattern[str] = _WIDE) -> None:
+    """TooMuch when a format asks for a width or precision of three digits, or takes it from its values."""
+    if wide.search(text):
+        raise TooMuch("a format in the template asks for too great a width")
+
+
+def check_fields(text: str) -> None:
+    """The same for `str.format`."""
+    check_widths(text, _WIDE_FIELD)
 
 
 def weigh_shown(value: Any) -> int:
@@ -379,4 +381,4 @@ GLOBALS: dict[str, Any] = (
     | {"dict": MakeDict(), "namespace": Namespace}
 )
 
-__all__ = ["FILTERS", "GLOBALS", "TESTS", "check_widths", "old_style", "weigh_shown", "words"]
+__all__ = ["FILTERS", "GLOBALS", "TESTS", "check_fields", "old_style", "weigh_shown", "words"]

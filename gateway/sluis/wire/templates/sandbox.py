@@ -33,7 +33,7 @@ from sluis.wire.templates.functions import (
     GLOBALS,
     TESTS,
     MakeDict,
-    check_widths,
+    check_fields,
     old_style,
     weigh_shown,
     words,
@@ -169,7 +169,7 @@ def _check_method(subject: Any, name: str, args: tuple[Any, ...], kwargs: Mappin
     if name == "strftime" and args:
         times.checked_format(args[0])
     elif name == "format":
-        check_widths(subject, "{")
+        check_fields(subject)
         check_text(len(subject) + (1 + subject.count("{")) * sum(map(weigh_shown, (*args, *kwargs.values()))))
     elif name in ("center", "ljust", "rjust", "zfill"):
         if not args or not isinstance(args[0], int) or args[0] > 255:
