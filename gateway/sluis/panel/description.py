@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from fastapi import FastAPI
+import msgspec
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from sluis.panel.auth import COOKIE, CSRF_HEADER
 from sluis.panel.problems import MEDIA_TYPE, Problem
+
+PATH = "/api/v1/openapi.json"
 
 OPEN = {"set_up", "sign_in", "get_alive", "get_ready"}
 """Operations that need nobody to be signed in."""
@@ -30,8 +34,22 @@ come in pages: hand `next` back as `cursor`. Errors are problem+json (RFC 9457) 
 """
 
 
+class Description:
+    """The description as bytes, made once, off the event loop: it takes most of a second on a small board."""
+
+    def __init__(self) -> None:
+        self._body = b""
+        self._making = asyncio.Lock()
+
+    async def body(self, app: FastAPI) -> bytes:
+        async with self._making:
+            if not self._body:
+                self._body = await asyncio.to_thread(lambda: msgspec.json.encode(app.openapi()))
+        return self._body
+
+
 def describe(app: FastAPI) -> None:
-    """Replace the app's `openapi` by one that tells the whole truth."""
+    """Serve the description, and make the app's `openapi` tell the whole truth."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -39,6 +57,11 @@ def describe(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+    made = Description()
+
+    @app.get(PATH, include_in_schema=False)
+    async def get_description() -> Response:
+        return Response(await made.body(app), media_type="application/json")
 
 
 def _made(app: FastAPI) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def build_app(house: House, settings: PanelSettings) -> FastAPI:
         title="Sluis",
         version=version("sluis"),
         summary="The gate between the things in a building and the people who look after them.",
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
