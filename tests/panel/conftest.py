@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from sluis.control import Control
 from sluis.intake import Register
+from sluis.intake.ports import Batch, Row
 from sluis.model import (
     Actor,
     Announcement,
@@ -57,6 +58,7 @@ from sluis.store.audit import AuditLog
 from sluis.store.commands import Commands
 from sluis.store.database import Database
 from sluis.store.devices import Devices
+from sluis.store.history import History
 from sluis.store.readings import Readings
 from sluis.store.rule_versions import RuleFile, RuleHistory
 from sluis.watch import Alert, Alerts, Explain, RuleBook
@@ -103,41 +105,6 @@ class EchoLink:
 
     async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
         raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class ABucket:
-    at_us: int
-    min: float
-    mean: float
-    max: float
-    last: float
-    count: int
-
-
-@dataclass(frozen=True)
-class AReading:
-    seq: int
-    at_us: int
-    value: Value
-    quality: int
-
-
-class History:
-    """Ten readings, a second apart, of every point."""
-
-    def __init__(self) -> None:
-        self.rows = [AReading(seq, seq * 1_000_000, 20.0 + seq, 0) for seq in range(1, 11)]
-
-    async def series(self, device: str, point: str, start_us: int, end_us: int, buckets: int) -> Sequence[ABucket]:
-        shown = [row for row in self.rows if start_us <= row.at_us < end_us][:buckets]
-        return [ABucket(one.at_us, *(float(one.value),) * 4, 1) for one in shown]
-
-    async def readings(
-        self, device: str, point: str, start_us: int, end_us: int, limit: int, after: int | None = None
-    ) -> Sequence[AReading]:
-        shown = [row for row in self.rows if start_us <= row.at_us < end_us and row.seq > (after or 0)]
-        return shown[:limit]
 
 
 class System:
@@ -225,6 +192,7 @@ class Site:
     app: FastAPI
     alerts: Alerts
     rules: RuleBook
+    readings: Readings
     link: EchoLink
     folder: Path
     clients: list[httpx.AsyncClient] = field(default_factory=list)
@@ -240,6 +208,12 @@ class Site:
         heard = twin.heard(self.stamp())
         changed: ReadingChanged = twin.apply(Reading(point, value, quality), self.stamp())
         self.bus.publish_batch([changed, heard] if heard else [changed])
+
+    async def store(self, key: str, point: str, *values: Value) -> None:
+        """Readings of the past, a second apart from the first second of 1970 on."""
+        point_id = self.register.entry(key).point_ids[point]
+        rows = [Row(point_id, Stamp(n * 1_000_000, n * 1_000_000), value, 0) for n, value in enumerate(values, 1)]
+        await asyncio.wrap_future(self.readings.append(Batch(rows)))
 
     async def stop_feeding(self) -> None:
         """Before a real server runs the hub itself."""
@@ -307,14 +281,30 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         alerts=alerts,
         rules=rules,
         explain=Explain(register, Commands(database), alerts, rules),
-        history=History(),
+        history=History(readings),
         audit=audit,
         system=System(),
         backups=Backups(),
         door=door,
     )
     app = build_app(house, settings)
-    site = Site(database, clock, bus, register, control, door, audit, house, settings, app, alerts, rules, link, folder)
+    site = Site(
+        database,
+        clock,
+        bus,
+        register,
+        control,
+        door,
+        audit,
+        house,
+        settings,
+        app,
+        alerts,
+        rules,
+        readings,
+        link,
+        folder,
+    )
     link.site = site
     site.feeding = asyncio.ensure_future(app.state.hub.run())
     running = [asyncio.ensure_future(one) for one in (register.run(), control.run(), alerts.run())]

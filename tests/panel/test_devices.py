@@ -120,19 +120,32 @@ async def test_an_edit_of_an_old_version_is_refused(admin: Browser) -> None:
     assert (second.status_code, second.json()["code"], second.json()["retry"]) == (412, "api.changed", "now")
 
 
-async def test_readings_come_in_pages_and_series_in_buckets(admin: Browser) -> None:
+async def test_readings_come_in_pages_and_series_in_buckets(site: Site, admin: Browser) -> None:
+    await site.store("meter-one", "temperature", *[20.0 + n for n in range(10)])
     path = "/api/v1/points/meter-one/temperature"
     first = (await admin.get(f"{path}/readings?limit=6&end_us=60000000")).json()
     rest = (await admin.get(f"{path}/readings?limit=6&end_us=60000000&cursor={first['next']}")).json()
-    assert [one["seq"] for one in first["items"] + rest["items"]] == list(range(1, 11)) and not rest["next"]
-    series = (await admin.get(f"{path}/series?start_us=0&end_us=5000000&buckets=10")).json()
-    assert series["unit"] == "°C" and [one["at_us"] for one in series["buckets"]] == [
-        n * 1_000_000 for n in range(1, 5)
-    ]
+    found = first["items"] + rest["items"]
+    assert [one["value"] for one in found] == [20.0 + n for n in range(10)] and not rest["next"]
+    assert [one["at_us"] for one in found] == [n * 1_000_000 for n in range(1, 11)]
+    series = (await admin.get(f"{path}/series?start_us=0&end_us=60000000&buckets=2")).json()
+    (bucket,) = series["buckets"]
+    assert (series["unit"], bucket["count"], bucket["min"], bucket["max"]) == ("°C", 10, 20.0, 29.0)
     assert (await admin.get(f"{path}/series?start_us=9&end_us=5")).status_code == 422
     assert (await admin.get("/api/v1/points/meter-one/nothing/readings")).json()["code"] == "command.unknown-point"
-    (why,) = (await admin.get(f"{path}/why")).json()
-    assert why["kind"] == "value" and "nl" in why["text"]
+
+
+async def test_the_past_of_a_choice_is_told_in_words(site: Site, admin: Browser) -> None:
+    await site.store("meter-one", "mode", "eco", "eco", "comfort")
+    series = (await admin.get("/api/v1/points/meter-one/mode/series?start_us=0&end_us=60000000&buckets=2")).json()
+    assert series["buckets"] == []
+    assert [(one["counts"], one["last"]) for one in series["shares"]] == [({"eco": 2, "comfort": 1}, "comfort")]
+
+
+async def test_why_a_point_is_as_it_is(site: Site, admin: Browser) -> None:
+    await admin.post("/api/v1/commands", json={"device": "meter-one", "point": "relay", "value": True, "wait": True})
+    steps = (await admin.get("/api/v1/points/meter-one/relay/why")).json()
+    assert "command" in {step["kind"] for step in steps} and all(step["text"]["nl"] for step in steps)
 
 
 async def test_the_thing_description_follows_the_recommendation(admin: Browser) -> None:

@@ -134,6 +134,19 @@ class Bucket(Protocol):
     def count(self) -> int: ...
 
 
+class Share(Protocol):
+    """One span of the past of a point that says words."""
+
+    @property
+    def at_us(self) -> int: ...
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each word was said."""
+
+    @property
+    def last(self) -> Value: ...
+
+
 class StoredReading(Protocol):
     """One reading as stored."""
 
@@ -151,6 +164,7 @@ class History(Protocol):
     """Stored readings and their rollups. See `sluis.store.history`."""
 
     async def series(self, device: str, point: str, start_us: int, end_us: int, buckets: int) -> Sequence[Bucket]: ...
+    async def shares(self, device: str, point: str, start_us: int, end_us: int, buckets: int) -> Sequence[Share]: ...
     async def readings(
         self, device: str, point: str, start_us: int, end_us: int, limit: int, after: int | None = None
     ) -> Sequence[StoredReading]: ...
@@ -290,6 +304,7 @@ __all__ = [
     "Register",
     "Role",
     "Rules",
+    "Share",
     "Stamp",
     "StoredReading",
     "System",

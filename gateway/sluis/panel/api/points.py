@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query
 
-from sluis.model import Actor, Point, Quality, Role, UnknownPoint
+from sluis.model import Actor, Kind, Point, Quality, Role, UnknownPoint
 from sluis.panel.api.commands import ReceiptOut, receipt_out
 from sluis.panel.api.device_shapes import PointOut, ReportedOut, desired_of, point_out, reported_out
 from sluis.panel.api.guards import CanCommand, CanSee
@@ -54,8 +54,17 @@ class BucketOut(Out):
     count: int
 
 
+class ShareOut(Out):
+    """One span of the past of a point that says words."""
+
+    at_us: int
+    counts: dict[str, int]
+    last: bool | int | float | str
+
+
 class SeriesOut(Out):
-    """A point's past in equal spans; spans without readings are left out."""
+    """A point's past in equal spans; spans without readings are left out. Numbers and switches (0 and 1) are in
+    `buckets`, the words of choices and texts in `shares`."""
 
     device: str
     point: str
@@ -63,6 +72,7 @@ class SeriesOut(Out):
     start_us: int
     end_us: int
     buckets: list[BucketOut]
+    shares: list[ShareOut]
 
 
 @router.get("/values")
@@ -149,9 +159,13 @@ async def get_series(
     end = end_us if end_us is not None else house.clock.stamp().at_us
     start = start_us if start_us is not None else max(0, end - DAY_US)
     _end(house, start, end)
-    series = await house.history.series(device, point, start, end, buckets)
-    made = [BucketOut.model_validate(bucket) for bucket in series]
-    return SeriesOut(device=device, point=point, unit=found.unit, start_us=start, end_us=end, buckets=made)
+    wanted = (device, point, start, end, buckets)
+    made = SeriesOut(device=device, point=point, unit=found.unit, start_us=start, end_us=end, buckets=[], shares=[])
+    if found.kind in (Kind.CHOICE, Kind.TEXT):
+        made.shares = [ShareOut.model_validate(one) for one in await house.history.shares(*wanted)]
+    else:
+        made.buckets = [BucketOut.model_validate(one) for one in await house.history.series(*wanted)]
+    return made
 
 
 @router.get("/points/{device}/{point}/why")
