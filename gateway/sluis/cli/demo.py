@@ -38,14 +38,14 @@ LOOK_S = 0.5
 RULES = """\
 # Example rules of the demo. Edit them here or on the Rules page; a change counts within seconds.
 
-[heater-left-on]
+[rules.heater-left-on]
 when = {above = 1000}
 on = {quantity = "power", area = "Meeting room"}
 for_s = 120
 severity = "info"
 title = {en = "The heater is still on", nl = "De kachel staat nog aan"}
 
-[greenhouse-dry]
+[rules.greenhouse-dry]
 when = {below = 25, clear = 30}
 on = {quantity = "moisture", area = "Greenhouse"}
 for_s = 60

@@ -15,7 +15,7 @@ from typing import Any
 from sluis.cli.doctor.finding import Finding, Place, note, ok, wrong
 from sluis.model import SluisError
 
-SECRETS = ("run/cli-token", "run/demo-accounts.json", "broker/passwd", "pki/*.key", "pki/*/*.key", "sluis.db", "*.key")
+SECRETS = ("run/cli-token", "run/*.json", "broker/*password*", "broker/accounts.json", "pki/**/*.key", "sluis.db*")
 """Files in the data folder that only the gateway may read."""
 EXPIRES_NOTE_DAYS = 30
 BACKUP_NOTE_DAYS = 8
@@ -108,15 +108,22 @@ def answers(host: str, port: int) -> bool:
 
 
 def secrets(place: Place) -> Iterable[Finding]:
-    """Nobody but the gateway's user may read its keys, passwords and database."""
+    """Nobody but the gateway's user may read its keys and passwords, and no stranger its database."""
     found = sorted({path for pattern in SECRETS for path in place.data_dir.glob(pattern) if path.is_file()})
-    loose = [path for path in found if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH | stat.S_IWOTH)]
+    loose = [path for path in found if others_can_read(path, place.data_dir)]
     for path in loose:
         mode = stat.S_IMODE(path.stat().st_mode)
         why = "Other users of this machine can read it."
         yield wrong("Secrets", f"{path} has mode {mode:03o}", why, f"chmod 600 {path}")
     if found and not loose:
-        yield ok("Secrets", f"{len(found)} files, readable by their owner only")
+        yield ok("Secrets", f"{len(found)} files, out of reach of other users")
+
+
+def others_can_read(path: Path, top: Path) -> bool:
+    """Whether users outside the file's group can read it: its own mode, and that of the folders up to `top`."""
+    folders = [folder for folder in path.parents if folder == top or top in folder.parents]
+    reach = all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)
+    return reach and bool(path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
 
 
 def certificates(place: Place) -> Iterable[Finding]:
@@ -127,7 +134,7 @@ def certificates(place: Place) -> Iterable[Finding]:
         try:
             made = x509.load_pem_x509_certificate(path.read_bytes())
         except (OSError, ValueError):
-            if b"PRIVATE KEY" not in safe_bytes(path):
+            if b"BEGIN CERTIFICATE" in safe_bytes(path) or not safe_bytes(path):
                 yield wrong(
                     "Certificate", f"{path.name} cannot be read", "TLS does not start.", "Restore it from a backup."
                 )
@@ -179,19 +186,32 @@ def database(place: Place) -> Iterable[Finding]:
 
 
 def backups(place: Place) -> Iterable[Finding]:
-    """When was a backup last proven by restoring it?"""
+    """When was a backup last proven by restoring it? Proofs lie beside the backups."""
     folder = place.data_dir / "backups"
-    made = sorted(folder.glob("*.sluis*")) if folder.is_dir() else []
+    made = sorted(folder.glob("*.sluis-backup")) if folder.is_dir() else []
     if not made:
-        yield note("Backups", "none", "A card can die any day.", "sluis backup create, or switch on the schedule.")
+        yield note("Backups", "none", "A card can die any day.", "sluis backup create")
         return
-    proofs = [path.stat().st_mtime for path in folder.glob("*.verified*")]
-    days = (place.now_s - max(proofs)) / 86400 if proofs else None
-    if days is None:
+    proofs = [proof_of(path) for path in folder.glob(".*.proof.json")]
+    for name, problem in ((proof["name"], proof["problem"]) for proof in proofs if proof.get("problem")):
+        yield wrong(
+            "Backups", f"{name}: {problem}", "It cannot be restored.", "sluis backup create, then sluis backup verify"
+        )
+    proven = max((proof.get("verified_at_us") or 0 for proof in proofs), default=0)
+    days = (place.now_s - proven / 1e6) / 86400
+    if not proven:
         yield note(
             "Backups", f"{len(made)}, never proven", "Only a restored backup is a backup.", "sluis backup verify"
         )
     elif days > BACKUP_NOTE_DAYS:
         yield note("Backups", f"{len(made)}, last proven {days:.0f} days ago", "", "sluis backup verify")
     else:
-        yield ok("Backups", f"{len(made)}, last proven {days:.0f} days ago")
+        yield ok("Backups", f"{len(made)}, last proven {max(0, days):.0f} days ago")
+
+
+def proof_of(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
