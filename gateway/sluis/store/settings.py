@@ -46,9 +46,9 @@ class CardSettings:
 class StoreSettings:
     """Where and how long readings are kept, and what is done to spare the card."""
 
-    commit_interval_s: float = 0.0
+    commit_interval_s: float = 0.1
     """Collect readings this long before one commit; 0 commits at once. Each commit costs some 8 KB of the card;
-    acknowledgements to devices wait for it, what people see does not."""
+    acknowledgements wait for it, what people see does not."""
     stretch_to_s: float = 10.0
     """Longest interval the store chooses by itself when more is written than the card's budget allows."""
     pack_after_s: float = 7_200.0
