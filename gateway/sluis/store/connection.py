@@ -9,6 +9,9 @@ CHECKPOINT_PAGES = 1_000
 """Pages in the write-ahead log before they are copied into the file (4 MB). A page that is written in many commits
 is copied once, so a larger log writes less; but it takes that room and that much longer to open after a power cut."""
 
+PAGE_BYTES = 4_096
+"""SQLite's default, and what flash is written in at the least."""
+
 LOG_BYTES_KEPT = 8_000_000
 """The log file is cut back to this size after a burst."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sluis.model import StoreError
-from sluis.store.connection import connect
+from sluis.store.connection import CHECKPOINT_PAGES, PAGE_BYTES, connect
 from sluis.store.faults import translated
 from sluis.store.migrations import migrate
 from sluis.store.reserve import Reserve
@@ -44,6 +44,10 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.reserve = Reserve(path.with_name(path.name + ".reserve"), int(self.settings.reserve_mb * 1e6))
         self._connection = _open(path)
+        if self.reserve.size:
+            # A checkpoint on a full disk needs the log's room a second time; it takes it from the reserve.
+            pages = max(64, min(CHECKPOINT_PAGES, self.reserve.size // 2 // PAGE_BYTES))
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={pages}")
         self.writer = Writer(self._connection, path, self.reserve, self.settings.commit_interval_s)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._local = threading.local()

@@ -38,7 +38,7 @@ class Bucket:
     mean: float
     max: float
     last: float
-    """The last to arrive."""
+    """The last to arrive of the last minute (or hour) in it."""
     count: int
 
 

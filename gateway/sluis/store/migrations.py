@@ -14,20 +14,20 @@ from sluis.store.faults import StoreDamaged, StoreNewer, is_damage
 SCHEMA = Path(__file__).parent / "schema"
 
 
-def versions() -> list[int]:
+def versions(schema: Path = SCHEMA) -> list[int]:
     """All schema versions this Sluis knows, ascending."""
-    return sorted(int(folder.name) for folder in SCHEMA.iterdir() if folder.name.isdigit())
+    return sorted(int(folder.name) for folder in schema.iterdir() if folder.name.isdigit())
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, schema: Path = SCHEMA) -> None:
     """Bring the database to the newest version. StoreError when a newer Sluis wrote it."""
-    newest = versions()[-1]
+    newest = versions(schema)[-1]
     held = version_of(connection)
     if held > newest:
         raise StoreNewer(f"the database has schema version {held}, this Sluis knows {newest}: a newer Sluis wrote it")
-    for version in versions():
+    for version in versions(schema):
         if version > held:
-            _step(connection, version)
+            _step(connection, version, schema)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
@@ -38,8 +38,8 @@ def version_of(connection: sqlite3.Connection) -> int:
         raise StoreDamaged(f"this is not a database Sluis can read: {error}") from error
 
 
-def _step(connection: sqlite3.Connection, version: int) -> None:
-    script = "\n".join(file.read_text() for file in sorted((SCHEMA / f"{version:04}").glob("*.sql")))
+def _step(connection: sqlite3.Connection, version: int, schema: Path) -> None:
+    script = "\n".join(file.read_text() for file in sorted((schema / f"{version:04}").glob("*.sql")))
     try:
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version={version};\nCOMMIT;")
     except sqlite3.Error as error:

@@ -121,18 +121,22 @@ class Readings:
 
 def tame(row: Row) -> Row:
     """A row SQLite can hold: what is no number is the text for it, of bad quality; a number that is too long is
-    a float; a broken text is mended."""
+    a float; a broken text is mended; a device's time beyond all bounds is dropped."""
+    at_us = row.device_at_us
+    if at_us is not None and not _fits(at_us):
+        row = row._replace(device_at_us=None)
     value = row.value
     if isinstance(value, str):
         return row._replace(value=_text(value))
     if isinstance(value, float) and math.isnan(value):
         return row._replace(value="NaN", quality=int(Quality.BAD))
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+    if isinstance(value, int) and not _fits(value):
         return row._replace(value=_as_float(value))
-    device_at_us = row.device_at_us
-    if device_at_us is not None and not -(2**63) <= device_at_us < 2**63:
-        return row._replace(device_at_us=None)
     return row
+
+
+def _fits(number: int) -> bool:
+    return -(2**63) <= number < 2**63
 
 
 def _as_float(value: int) -> float:

@@ -18,6 +18,7 @@ file ends this: every later call fails with StoreDamaged.
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
@@ -33,6 +34,8 @@ from sluis.model import StoreError
 from sluis.store.faults import StoreDamaged, StoreFull, is_damage, is_medium, primary, translated
 from sluis.store.meter import DAY_S, Meter
 from sluis.store.reserve import Reserve
+
+log = logging.getLogger(__name__)
 
 GROUP = 500
 """Pieces and appends in one transaction at most. Smaller and a burst pays more fsyncs; larger and the first
@@ -91,6 +94,7 @@ class Writer:
         self._reserve = reserve
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._held: list[_Entry] = []
+        self._portion = GROUP
         self._tried = 0.0
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
@@ -198,11 +202,13 @@ class Writer:
             return
         try:
             while self._held:
-                self._transact(self._held[:GROUP], [])
-                del self._held[:GROUP]
+                self._transact(self._held[: self._portion], [])
+                del self._held[: self._portion]
         except sqlite3.Error as error:
+            self._portion = max(1, self._portion // 4)  # what does not fit as one commit may fit as several
             self._refused(error)
             return
+        self._portion = GROUP
         self._reserve.make()
         self._become(Condition.OK, "")
 
@@ -223,9 +229,10 @@ class Writer:
             for lane, entries in lanes.items():
                 changes = self._connection.total_changes
                 payloads = [entry.load for entry in entries]
-                results = lane.insert(self._connection, payloads)
-                done.append((lane, payloads, results))
-                outcomes += [(entry, result, None) for entry, result in zip(entries, results, strict=True)]
+                results, error = self._insert(lane, payloads)
+                if error is None:
+                    done.append((lane, payloads, results))
+                outcomes += [(entry, result, error) for entry, result in zip(entries, results, strict=True)]
                 rows[lane.name] += self._connection.total_changes - changes
             for entry in pieces:
                 changes = self._connection.total_changes
@@ -242,6 +249,20 @@ class Writer:
             lane.committed(payloads, results)
         for outcome in outcomes:
             _resolve(*outcome)
+
+    def _insert(self, lane: Lane, payloads: list[Any]) -> tuple[Sequence[Any], Exception | None]:
+        self._connection.execute("SAVEPOINT lane")
+        error = None
+        try:
+            results = lane.insert(self._connection, payloads)
+        except Exception as raised:  # a fault of ours must not end the thread that everybody waits for
+            if is_medium(raised):
+                raise
+            log.exception("%d appends of %s cannot be stored", len(payloads), lane.name)
+            self._connection.execute("ROLLBACK TO lane")
+            results, error = [None] * len(payloads), raised
+        self._connection.execute("RELEASE lane")
+        return results, error
 
     def _piece(self, entry: _Entry) -> _Outcome:
         connection = self._connection
@@ -267,6 +288,7 @@ class Writer:
         elif primary(error) == sqlite3.SQLITE_FULL or self._reserve.free() < self._reserve.size:
             self._reserve.release()
             self._become(Condition.FULL, str(error))
+            self._make_room()
         else:
             self._become(Condition.FAILING, str(error))
 
@@ -279,8 +301,8 @@ class Writer:
     def _make_room(self) -> None:
         """Give back what the database itself holds free."""
         with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            # executescript: Python steps a statement without columns only once, which frees one page.
+            self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
 
     def _fail(self, entries: list[_Entry], failure: StoreError) -> None:
         for entry in entries:
