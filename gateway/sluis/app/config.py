@@ -13,6 +13,7 @@ from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
 from sluis.panel.settings import PanelSettings
 from sluis.store.backups import BackupSettings
 from sluis.store.settings import StoreSettings
+from sluis.upstream.settings import HomeAssistantSettings
 from sluis.watch.settings import NotifySettings
 
 
@@ -44,6 +45,8 @@ class Settings:
     """Panel."""
     notify: NotifySettings = field(default_factory=NotifySettings)
     """Notifications."""
+    homeassistant: HomeAssistantSettings = field(default_factory=HomeAssistantSettings)
+    """Home Assistant."""
 
 
 def load(path: Path) -> Settings:

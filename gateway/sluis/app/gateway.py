@@ -24,6 +24,7 @@ from sluis.app.config import Settings
 from sluis.app.drivers import LOOK_EVERY_S, DriverLoader
 from sluis.app.lock import only_one
 from sluis.app.places import Places
+from sluis.app.publishing import Publishing
 from sluis.app.system import System
 from sluis.app.timekeeper import Timekeeper
 from sluis.app.watching import build_watching
@@ -191,9 +192,10 @@ class Gateway:
         self.backups = Backups(self.places.root, self.settings.backup, self.clock, self.audit, config=self.config_file)
         self.upkeep = Upkeep(self.readings, self.clock)
         follow_condition(self.readings, self._store_changed)
+        self.publishing = Publishing(self)
         parts: list[Part] = [self.register, self.intake, self.control, self.watch, self.watching.notifier]
         async with asyncio.TaskGroup() as group:
-            for part in [*parts, self.audit, self.backups, self.upkeep]:
+            for part in [*parts, self.audit, self.backups, self.upkeep, self.publishing]:
                 group.create_task(part.run())
             group.create_task(self._follow_driver_files())
             group.create_task(self._feed_watchdog())
