@@ -41,6 +41,7 @@ from sluis.sdk import (
 )
 
 RESERVED = frozenset({"boot", "seq", "at"})
+SCALARS = (float, int, bool, str)
 MAX_POINTS = 200
 """A node with more points than this is not a node; the announcement is refused so that it costs us nothing."""
 
@@ -88,15 +89,17 @@ class Node(Driver):
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         if frame.source != self._telemetry:
-            yield _presence(frame)
-            return
+            return [_presence(frame)]
         said = _json(frame.data)
         at_us = _instant(said.get("at"))
+        points = self._points
+        found: list[Decoded] = []
         for key, value in said.items():
-            if key in self._points:
-                if not isinstance(value, bool | int | float | str):
+            if key in points:
+                if not isinstance(value, SCALARS):
                     raise Implausible(f"{key} is neither a number, a text nor true or false")
-                yield Reading(key, value, at_us=at_us)
+                found.append(Reading(key, value, at_us=at_us))
+        return found
 
     def identity(self, frame: Frame) -> str | None:
         if frame.source != self._telemetry:

@@ -141,7 +141,10 @@ UCUM: Mapping[str, str] = {
     "S/cm": "S/cm", "mS/cm": "mS/cm", "µS/cm": "uS/cm", "bit": "bit", "B": "By", "kB": "kBy", "MB": "MBy", "GB": "GBy",
     "TB": "TBy", "KiB": "KiBy", "MiB": "MiBy", "GiB": "GiBy", "TiB": "TiBy", "bit/s": "bit/s", "kbit/s": "kbit/s",
     "Mbit/s": "Mbit/s", "Gbit/s": "Gbit/s", "B/s": "By/s", "kB/s": "kBy/s", "MB/s": "MBy/s", "GB/s": "GBy/s",
-    "mired": "{mired}", "lqi": "{lqi}",
+    "kbit": "kbit", "Mbit": "Mbit", "Gbit": "Gbit", "PB": "PBy", "EB": "EBy", "ZB": "ZBy", "YB": "YBy",
+    "KiB/s": "KiBy/s", "MiB/s": "MiBy/s", "GiB/s": "GiBy/s", "kWh/100km": "kW.h/(100.km)",
+    "Wh/km": "W.h/km", "mi/kWh": "[mi_i]/(kW.h)", "km/kWh": "km/(kW.h)",
+    "BTU/(h⋅ft²)": "[Btu]/(h.[ft_i]2)", "mired": "{mired}", "lqi": "{lqi}",
 }  # fmt: skip
 """Unit -> UCUM code. Units that are missing have none; `ucum` then makes an annotation of them."""
 
