@@ -1,7 +1,7 @@
 /** A point's history: uPlot in the page's own colours and language, with the same in words and as a table. */
 import { LitElement, html, nothing } from "lit";
 import uPlot from "uplot";
-import { language, number, say } from "./page";
+import { icon, language, number, say } from "./page";
 
 type Bucket = { at_us: number; min: number; mean: number; max: number; last: number; count: number };
 
@@ -139,7 +139,7 @@ class LineChart extends LitElement {
       {
         width: place.clientWidth,
         height: this.height(),
-        padding: [8, 8, 0, 0],
+        padding: [8, 24, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { x: { time: true }, y: this.kind === "switch" ? { range: [-0.1, 1.1] } : { range: (_, low, high) => padded(low, high) } },
@@ -218,7 +218,7 @@ class LineChart extends LitElement {
       <p class="small soft">${this.series ? this.summary() : say("loading")}</p>
       ${rows.length
         ? html`<details>
-            <summary>${say("chart-table")}</summary>
+            <summary>${icon("chevron")}${say("chart-table")}</summary>
             <div class="table-wrap" tabindex="0" role="region" aria-label=${say("chart-table")}>
               <table>
                 <thead>

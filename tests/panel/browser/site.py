@@ -427,6 +427,8 @@ class Site:
                 if kind in ("climate", "heater") and native_id not in ("kl02", "kl110"):
                     wave = math.sin(step / 9 + len(native_id))
                     self.say(twin.device, "temperature", round(float(values["temperature"]) + wave * 0.3, 1))
+                    if "humidity" in values:
+                        self.say(twin.device, "humidity", values["humidity"])
                     if "co2" in values:
                         self.say(twin.device, "co2", round(float(values["co2"]) + wave * 25))
                 elif kind == "plug" and native_id != "aula-beamer":

@@ -1,0 +1,158 @@
+"""Every page, in a real browser: accessible, inside its width, of our own making only."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.panel.browser.conftest import Opens, Server
+
+PAGES = (
+    "/",
+    "/areas",
+    "/areas/Lokaal%201.4",
+    "/areas/Aula",
+    "/find?q=digibord",
+    "/devices/school-kl01",
+    "/devices/school-kl02-verw?edit=1",
+    "/devices/school-entree-lamp",
+    "/devices/school-aula-beamer",
+    "/devices/school-kl01/points/temperature/why",
+    "/discovered",
+    "/discovered?show=ignored",
+    "/alerts",
+    "/alerts?show=taken",
+    "/alerts?show=history",
+    "/rules",
+    "/rules/new",
+    "/rules/co2-hoog",
+    "/rules/device-offline",
+    "/people",
+    "/people/piet",
+    "/account",
+    "/system",
+    "/audit?check=1",
+    "/more",
+    "/help",
+    "/devices/there-is-none",
+)
+STRANGERS_PAGES = ("/sign-in", "/help")
+
+AXE = "() => axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+
+
+@pytest.fixture(scope="session")
+def axe(built: Path) -> str:
+    return (built / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+def violations(page: Any, axe: str) -> list[str]:
+    page.evaluate(axe)
+    found = page.evaluate(AXE)["violations"]
+    return [f"{one['id']}: {json.dumps([node['html'][:160] for node in one['nodes'][:3]])}" for one in found]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_is_accessible_and_holds_its_layout(
+    path: str, server: Server, visit: Opens, session: Any, axe: str
+) -> None:
+    """No axe violation in light and dark, on phone and desktop; nothing wider than a phone of 320 px; no errors."""
+    problems: list[str] = []
+    for size, theme in (("phone", "light"), ("phone", "dark"), ("desktop", "light"), ("desktop", "dark")):
+        one = visit(server, size, theme, storage_state=session)
+        page = one.go(path)
+        page.wait_for_selector("html[data-script=yes]", state="attached")
+        if page.locator("line-chart").count():
+            page.wait_for_selector("line-chart canvas")
+        problems += [f"{size} {theme}: {found}" for found in violations(page, axe)]
+        if size == "phone" and theme == "light":
+            page.set_viewport_size({"width": 320, "height": 640})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320
+            page.set_viewport_size({"width": 1280, "height": 860})
+            assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert [said for said in one.wrong if "404" not in said] == []
+        assert [url for url in one.asked if not url.startswith((server.url, "data:"))] == []
+        one.context.close()
+    assert problems == []
+
+
+@pytest.mark.parametrize("path", STRANGERS_PAGES)
+def test_pages_before_signing_in_are_accessible(path: str, server: Server, visit: Opens, axe: str) -> None:
+    for theme in ("light", "dark"):
+        page = visit(server, "phone", theme).go(path)
+        assert violations(page, axe) == []
+
+
+def test_set_up_makes_the_first_admin(own_server: Any, visit: Opens, axe: str) -> None:
+    server = own_server("--empty")
+    one = visit(server)
+    page = one.go("/")
+    assert page.url == server.url + "/set-up"
+    assert violations(page, axe) == []
+    page.fill("#code", "WRONG-CODE")
+    page.fill("#name", "anna")
+    page.fill("#password", "four random words here")
+    page.click("main form button")
+    assert "installatiecode klopt niet" in page.inner_text("[role=alert]")
+    assert page.input_value("#name") == "anna"
+    page.fill("#code", server.code)
+    page.fill("#password", "four random words here")
+    page.click("main form button")
+    page.wait_for_url(server.url + "/")
+    assert "Kanaalschool" in page.inner_text("header")
+
+
+CONTRAST = """(canvas) => {
+  const channel = (v) => (v /= 255, v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  const light = (r, g, b) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const card = getComputedStyle(canvas.closest('.card')).backgroundColor.match(/\\d+/g).map(Number);
+  const back = light(...card);
+  const best = (x, width) => {
+    const data = canvas.getContext('2d').getImageData(x, 0, width, canvas.height).data;
+    let most = 1;
+    for (let i = 0; i < data.length; i += 4) {
+      if (data[i + 3] < 250) continue;
+      const front = light(data[i], data[i + 1], data[i + 2]);
+      most = Math.max(most, (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05));
+    }
+    return most;
+  };
+  const edge = Math.round(54 * devicePixelRatio);
+  return { axis: best(0, edge - 4), line: best(edge + 4, canvas.width - edge - 4) };
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_chart_can_be_read(theme: str, server: Server, visit: Opens, session: Any) -> None:
+    """axe cannot look into a canvas: its pixels must stand out from the card behind them."""
+    one = visit(server, "desktop", theme, storage_state=session)
+    page = one.go("/devices/school-kl01")
+    canvas = page.wait_for_selector("line-chart canvas")
+    assert canvas is not None
+    found = canvas.evaluate(CONTRAST)
+    assert found["axis"] >= 4.5
+    assert found["line"] >= 3
+    assert "Laagste" in page.inner_text("line-chart")
+    page.click("line-chart summary")
+    assert page.locator("line-chart tbody tr").count() > 20
+
+
+def test_first_load_is_small(server: Server, visit: Opens, session: Any) -> None:
+    """At most 60 KB on the wire and 8 requests, stream aside."""
+    one = visit(server, storage_state=session)
+    wire: dict[str, float] = {}
+    paths: dict[str, str] = {}
+    tap = one.context.new_cdp_session(one.page)
+    tap.send("Network.enable")
+    tap.on("Network.requestWillBeSent", lambda said: paths.update({said["requestId"]: said["request"]["url"]}))
+    tap.on("Network.loadingFinished", lambda said: wire.update({said["requestId"]: said["encodedDataLength"]}))
+    one.go("/")
+    one.live()
+    asked = [url for url in paths.values() if "/api/v1/stream" not in url and not url.startswith("data:")]
+    assert len(asked) <= 8
+    total = sum(wire.values())
+    print(f"first load: {len(asked)} requests, {total / 1000:.1f} kB")  # noqa: T201
+    assert 20_000 < total <= 60_000
