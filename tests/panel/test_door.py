@@ -16,7 +16,7 @@ from sluis.panel.door import Door
 from sluis.panel.errors import BadCredentials, NotPermitted, NotSignedIn, SetupClosed, Throttled, WeakPassword
 from sluis.panel.passwords import WAITING_MAX, Passwords, csrf_of, new_setup_code, new_token
 from sluis.panel.settings import PanelSettings
-from sluis.panel.throttle import FREE_TRIES, LONGEST_WAIT_S
+from sluis.panel.throttle import FREE_TRIES, LONGEST_WAIT_S, address_subject
 from sluis.store.accounts import Accounts
 from tests.panel.conftest import PASSWORD, Site, a_site
 
@@ -214,6 +214,19 @@ async def test_guessing_from_one_address_is_slowed_down_whatever_the_names(site:
     assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same_subject"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("?", "?", True),
+    ],
+)
+def test_an_ipv6_network_is_one_address(one: str, other: str, same_subject: bool) -> None:
+    assert (address_subject(one) == address_subject(other)) == same_subject
+
+
 async def test_guessing_in_parallel_gains_nothing(site: Site) -> None:
     await site.user("anna", Role.OPERATOR)
 
@@ -321,6 +334,12 @@ async def test_the_local_token_works_on_the_gateway_itself_only(site: Site) -> N
     with pytest.raises(NotSignedIn):
         await site.door.by_token(secret, "127.0.0.1")
     assert newer != secret and await site.door.by_token(newer, "::1")
+
+
+async def test_names_that_are_no_text_are_nobody(site: Site) -> None:
+    for name in ("", "\ud800", "\0", "a" * 10_000, "'; DROP TABLE users; --"):
+        with pytest.raises(BadCredentials):
+            await site.door.sign_in(name, "x", ADDRESS)
 
 
 async def test_rubbish_is_nobody(site: Site) -> None:

@@ -19,7 +19,7 @@ from sluis.model import ConfigError, Role
 from sluis.model.commands import SYSTEM
 from sluis.panel.serving import PanelServer, Tls
 from sluis.panel.settings import PanelSettings
-from tests.panel.conftest import Site
+from tests.panel.conftest import Site, a_site
 
 
 @dataclass
@@ -170,3 +170,33 @@ async def test_rubbish_on_the_port_harms_nobody(served: Served) -> None:
         writer.close()
     async with served.client() as client:
         assert (await client.get("/healthz")).json() == {"alive": True}
+
+
+async def test_a_client_that_never_finishes_its_request_is_let_go(
+    site: Site, tasks: Callable[[Awaitable[object]], asyncio.Task[object]]
+) -> None:
+    await site.stop_feeding()
+    server = PanelServer(site.app, PanelSettings(port=0, request_s=0.3), None)
+    tasks(server.run())
+    await server.ready.wait()
+    whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    for piece in (b"", b"GET /healthz HTTP/1.1\r\nX: ", whole + b"GET /he"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(piece)
+        async with asyncio.timeout(3):
+            heard = await reader.read()
+        assert (b'"alive":true' in heard) == (piece[: len(whole)] == whole)
+        writer.close()
+
+
+async def test_a_body_that_stops_coming_is_refused(tmp_path: Path) -> None:
+    settings = PanelSettings(port=0, request_s=0.3)
+    async with a_site(tmp_path, settings) as site:
+        client = await site.program(Role.OPERATOR)
+
+        async def stalling() -> AsyncIterator[bytes]:
+            yield b'{"device": '
+            await asyncio.sleep(5)
+
+        answer = await client.post("/api/v1/commands", content=stalling())
+        assert (answer.status_code, answer.json()["code"]) == (408, "api.too-slow")

@@ -33,7 +33,7 @@ HouseDep = Annotated[House, Depends(the_house)]
 
 def origin_of(request: Request) -> str:
     """The address a request comes from. Proxy headers are not believed."""
-    return request.client.host if request.client else "?"
+    return request.client.host.removeprefix("::ffff:") if request.client else "?"
 
 
 async def visitor_of(request: Request) -> Visitor:

@@ -20,6 +20,7 @@ OPEN = {"set_up", "sign_in", "get_alive", "get_ready"}
 COMMON = {"401": "Not signed in.", "403": "Not permitted.", "429": "Too many tries.", "503": "A part is not there."}
 WITH_PATH = {"404": "There is no such thing, or you may not see it."}
 WITH_BODY = {
+    "408": "The body stopped coming.",
     "409": "It cannot be done as things are.",
     "412": "Changed meanwhile.",
     "413": "Too large.",

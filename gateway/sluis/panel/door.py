@@ -19,7 +19,7 @@ from sluis.panel.errors import BadCredentials, NotPermitted, NotSignedIn, SetupC
 from sluis.panel.passwords import Passwords, csrf_of, digest_of, new_secret, new_setup_code, new_token, same
 from sluis.panel.ports import AccountStore, Audit
 from sluis.panel.settings import PanelSettings
-from sluis.panel.throttle import Throttle
+from sluis.panel.throttle import Throttle, address_subject
 from sluis.panel.visitor import Remembered, Visitor
 from sluis.runtime import Clock
 
@@ -66,10 +66,10 @@ class Door:
         self, code: str, name: str, password: str, origin: str, agent: str = "", full_name: str = ""
     ) -> str:
         """Make the first admin with the printed code and sign them in; returns the session secret."""
-        await self._throttle.check("setup:", f"address:{origin}")
+        await self._throttle.check("setup:", address_subject(origin))
         wanted = self._setup_code
         if not wanted or not same(code.strip().upper(), wanted):
-            await self._throttle.failed("setup:", f"address:{origin}")
+            await self._throttle.failed("setup:", address_subject(origin))
             raise SetupClosed
         self._passwords.check_strength(password, name)
         user = User(tidy_name(name), Role.ADMIN, full_name=full_name, created_at_us=self._now())
@@ -98,7 +98,7 @@ class Door:
         return secret
 
     async def _who(self, name: str, password: str, origin: str) -> User:
-        subjects = f"account:{name}", f"address:{origin}"
+        subjects = f"account:{name}", address_subject(origin)
         await self._throttle.check(*subjects)
         found = await self._store.credential(name)
         good = await self._passwords.matches(found[1] if found else None, password)
@@ -228,7 +228,7 @@ class Door:
         """BadCredentials when `old` is wrong. The other sessions of the same person end."""
         if visitor.user is None or visitor.session is None:
             raise NotPermitted("a token has no password")
-        subjects = f"account:{visitor.user.name}", f"address:{visitor.actor.origin}"
+        subjects = f"account:{visitor.user.name}", address_subject(visitor.actor.origin)
         await self._throttle.check(*subjects)
         found = await self._store.credential(visitor.user.name)
         if not await self._passwords.matches(found[1] if found else None, old):
@@ -277,7 +277,7 @@ class Door:
 
 def tidy_name(name: str) -> str:
     """A user's name as it is stored."""
-    return name.strip().casefold()
+    return name.strip().casefold().encode("utf-8", "ignore").decode()
 
 
 def _within(asked: frozenset[str] | None, held: frozenset[str] | None) -> bool:

@@ -99,6 +99,15 @@ class TooLarge(PanelError):
     status = 413
 
 
+class TooSlow(PanelError):
+    """The request's body stopped coming."""
+
+    code = "api.too-slow"
+    hint = "Send the whole body at once; `panel.request_s` is how long the gateway waits for the next piece."
+    retry = Retry.NOW
+    status = 408
+
+
 class NotAvailable(PanelError):
     """The part of the gateway that answers this is not there."""
 

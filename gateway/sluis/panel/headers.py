@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sluis.panel.errors import TooLarge
+from sluis.panel.errors import TooLarge, TooSlow
 from sluis.panel.problems import DOCS, MEDIA_TYPE
 
 POLICY = (
@@ -54,11 +56,13 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Refuses bodies over `limit` bytes: at once when the length is declared, else when it is reached."""
+    """Refuses bodies over `limit` bytes: at once when the length is declared, else when it is reached; and bodies that
+    pause for longer than `patience_s`."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, patience_s: float) -> None:
         self._app = app
         self._limit = limit
+        self._patience_s = patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,11 +72,18 @@ class BodyLimit:
         if not declared.isdigit() or int(declared) > self._limit:
             await _refuse(send, scope["path"], self._limit)
             return
-        taken = 0
+        taken, whole = 0, False
 
         async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, whole
+            if whole:
+                return await receive()
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow from None
+            whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > self._limit:
                 raise TooLarge(f"a request may send {self._limit} bytes")

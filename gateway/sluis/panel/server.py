@@ -65,6 +65,6 @@ def build_app(house: House, settings: PanelSettings) -> FastAPI:
         app.include_router(router)
     describe(app)
     pages.install(app)
-    app.add_middleware(BodyLimit, limit=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_body_bytes, patience_s=settings.request_s)
     app.add_middleware(SecurityHeaders)
     return app

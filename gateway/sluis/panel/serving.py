@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from sluis.model import ConfigError
+from sluis.panel.patience import patient
 from sluis.panel.settings import PanelSettings
 from sluis.panel.trust import trust_app
 
@@ -52,6 +53,7 @@ class PanelServer:
         """Binds the ports. ConfigError when one is taken or not ours to bind."""
         self._app = app
         self._tls = tls
+        self._request_s = settings.request_s
         self._main = self._config(app, tls)
         self._socket = bind(settings.host, settings.port, "panel.port")
         self.port: int = self._socket.getsockname()[1]
@@ -104,6 +106,7 @@ class PanelServer:
     def _config(self, app: ASGIApp, tls: Tls | None) -> uvicorn.Config:
         return uvicorn.Config(
             app,
+            http=patient(self._request_s),
             ssl_certfile=tls.certificate if tls else None,
             ssl_keyfile=tls.key if tls else None,
             log_config=None,

@@ -35,7 +35,7 @@ class PanelSettings:
     """Live streams open at once; each costs a connection and a small queue."""
     stream_hz: float = 10.0
     """Updates per second of one point on the live stream, at most."""
-    page_max: int = 2_000
-    """Most items one page of a list may hold."""
+    request_s: float = 15.0
+    """Seconds a client may take for a request's headers, and for each piece of its body."""
     area_order: tuple[str, ...] = ()
     """Areas in building order; those not named follow by name, with numbers in their order."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
+
 from sluis.panel.errors import Throttled
 from sluis.panel.ports import AccountStore
 from sluis.runtime import Clock
@@ -16,6 +18,17 @@ FIRST_WAIT_S = 2.0
 LONGEST_WAIT_S = 900.0
 """Longer and anyone who knows a colleague's name can lock them out for a day; at one guess per quarter of an hour
 even four random digits last for weeks."""
+
+
+def address_subject(origin: str) -> str:
+    """The subject for an address. IPv6 counts per /64: whoever has one address there has all of them."""
+    try:
+        address = ip_address(origin)
+    except ValueError:
+        return f"address:{origin[:64]}"
+    if address.version == 6:
+        return f"address:{ip_network((address, 64), strict=False)}"
+    return f"address:{address}"
 
 
 class Throttle:
