@@ -90,13 +90,13 @@ class HomeAssistant:
         self._event_types: dict[tuple[str, str], list[str]] = {}
         self._waiting: dict[str, tuple[bytes, bool]] = {}
         self._wake = asyncio.Event()
+        link.on_change(self._link_changed)
 
     async def run(self) -> None:
         """Until cancelled."""
         subscription = self._bus.subscribe(
             "homeassistant", DeviceChanged, ReadingChanged, AvailabilityChanged, Occurred
         )
-        self._link.on_change(self._link_changed)
         self._link.set_filters(self._filters())
         self._say_everything()
         try:

@@ -15,12 +15,13 @@ from typing import Any
 
 from sluis.model import FrameError
 
-STEPS_MAX = 12_000
-"""Steps of one render. A step costs at most some 0.7 µs on a slow core here, so a render stays under 10 ms. The
-largest template seen in the field (Zigbee2MQTT's action parser) takes about 900 steps."""
+STEPS_MAX = 8_000
+"""Steps of one render. A step costs some 0.5 µs on an idle core here, so a render stays under 5 ms (10 ms on a busy
+one). The largest template seen in the field, Zigbee2MQTT's action parser, takes about 1,500. Smaller and such a template
+no longer renders; larger and a hostile one delays commands."""
 
 CHARS_PER_STEP = 32
-"""Characters that count as one step. Together with `STEPS_MAX` all texts a render makes stay under 400,000
+"""Characters that count as one step. Together with `STEPS_MAX` all texts a render makes stay under 256,000
 characters, most of them freed before the next is made."""
 
 CALL_STEPS = 4
