@@ -17,8 +17,8 @@ from sluis.model import FrameError
 
 STEPS_MAX = 8_000
 """Steps of one render. A step costs some 0.5 µs on an idle core here, so a render stays under 5 ms (10 ms on a busy
-one). The largest template seen in the field, Zigbee2MQTT's action parser, takes about 1,500. Smaller and such a template
-no longer renders; larger and a hostile one delays commands."""
+one). The largest template seen in the field, Zigbee2MQTT's action parser, takes about 1,500. Smaller and such a
+template no longer renders; larger and a hostile one delays commands."""
 
 CHARS_PER_STEP = 32
 """Characters that count as one step. Together with `STEPS_MAX` all texts a render makes stay under 256,000
@@ -33,8 +33,9 @@ WEIGHT_MAX = 4_000
 TEXT_MAX = 16_384
 """Characters of any text a template makes. The longest state Home Assistant itself stores is 255."""
 
-PAYLOAD_MAX = 65_536
-"""Characters of a payload that is given to a template. Larger payloads are pictures or mistakes."""
+PAYLOAD_MAX = 32_768
+"""Characters of a payload that is given to a template. The largest states seen, of Zigbee devices with weekly schedules,
+are some 8,000; larger payloads are pictures or mistakes, and a list of their characters would take a megabyte."""
 
 NUMBER_BITS_MAX = 4_096
 """Bits of the largest integer: multiplication of two such takes some microseconds."""
