@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +71,10 @@ def test_values_for_people() -> None:
 def test_the_stream_is_read_as_the_standard_says() -> None:
     lines = ["event: snapshot", 'data: {"a":', "data: 1}", "", ": comment", "", "id: 4", 'data:"x"', ""]
     assert list(events(iter(lines))) == [("snapshot", {"a": 1}), ("message", "x")]
+
+
+def test_the_reference_page_is_fresh() -> None:
+    from sluis.cli.reference import page
+
+    shown = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md").read_text()
+    assert shown == page(), "run: python -m sluis.cli.reference > docs/reference/cli.md"

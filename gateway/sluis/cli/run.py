@@ -58,9 +58,10 @@ def serve(settings: Settings, on_ready: object) -> None:
         logging.getLogger(talkative).setLevel(logging.WARNING)
     try:
         run_gateway(settings, on_ready)  # type: ignore[arg-type]  # Callable[[Running], None], kept out of the imports
-    except* SluisError as group:
+    except* (SluisError, OSError) as group:
         first = leaf(group)
-        raise Failure(str(first), first.hint if isinstance(first, SluisError) else "") from None
+        hint = first.hint if isinstance(first, SluisError) else "Choose another folder with --data-dir, or use sudo."
+        raise Failure(str(first), hint) from None
 
 
 def leaf(group: BaseException) -> BaseException:
