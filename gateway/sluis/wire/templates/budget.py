@@ -34,8 +34,8 @@ TEXT_MAX = 16_384
 """Characters of any text a template makes. The longest state Home Assistant itself stores is 255."""
 
 PAYLOAD_MAX = 32_768
-"""Characters of a payload that is given to a template. The largest states seen, of Zigbee devices with weekly schedules,
-are some 8,000; larger payloads are pictures or mistakes, and a list of their characters would take a megabyte."""
+"""Characters of a payload that is given to a template. The largest states seen, of Zigbee devices with weekly
+schedules, are some 8,000; larger payloads are pictures or mistakes, and a list of their characters would take a megabyte."""
 
 NUMBER_BITS_MAX = 4_096
 """Bits of the largest integer: multiplication of two such takes some microseconds."""
