@@ -49,28 +49,26 @@ def default_of(field: dataclasses.Field[Any]) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else repr(value)}`"
 
 
-def section(cls: type, path: str) -> list[str]:
+def section(cls: type, path: str, *, repeated: bool = False) -> list[str]:
     """The lines of one table and of the tables below it."""
-    lines = [f"\n## {path or 'top level'}\n", inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0], ""]
+    heading = f"`[[{path}]]`" if repeated else f"`[{path}]`" if path else "Top level"
+    lines = [f"\n## {heading}\n", inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0], ""]
     rows, below = [], []
     docs, hints = field_docs(cls), get_type_hints(cls)
     for field in dataclasses.fields(cls):
         kind = hints[field.name]
         inner = next((one for one in (kind, *typing.get_args(kind)) if dataclasses.is_dataclass(one)), None)
-        where = f"{path}.{field.name}" if path else field.name
         if inner is not None:
-            below += section(inner, f"[{where}]" if inner is kind else f"[[{where}]]".replace("[[[", "[["))
-            if inner is kind:
-                continue
-        rows.append(f"| `{field.name}` | {default_of(field)} | {docs.get(field.name, '')} |")
+            below += section(inner, f"{path}.{field.name}".lstrip("."), repeated=inner is not kind)
+        if inner is not kind:
+            rows.append(f"| `{field.name}` | {default_of(field)} | {docs.get(field.name, '')} |")
     if rows:
         lines += ["| setting | default | meaning |", "|---|---|---|", *rows]
     return lines + below
 
 
 def reference() -> str:
-    text = "\n".join([INTRO, *section(Settings, "")])
-    return text.replace("[[[", "[[").replace("## [[", "## `[[").replace("]]\n", "]]`\n") + "\n"
+    return "\n".join([INTRO, *section(Settings, "")]) + "\n"
 
 
 if __name__ == "__main__":
