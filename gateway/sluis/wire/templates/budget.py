@@ -35,7 +35,7 @@ TEXT_MAX = 16_384
 
 PAYLOAD_MAX = 32_768
 """Characters of a payload that is given to a template. The largest states seen, of Zigbee devices with weekly
-schedules, are some 8,000; larger payloads are pictures or mistakes, and a list of their characters would take a megabyte."""
+schedules, are some 8,000; larger ones are pictures or mistakes, and a list of their characters takes a megabyte."""
 
 NUMBER_BITS_MAX = 4_096
 """Bits of the largest integer: multiplication of two such takes some microseconds."""
