@@ -23,7 +23,7 @@ from sluis.panel.serving import PanelServer
 from sluis.panel.settings import PanelSettings
 from tests.panel.conftest import Browser, Site, a_site
 
-EXAMPLES = 12
+EXAMPLES = 8
 """Requests per operation: bounded so that the whole run stays well under a minute on one core."""
 
 
