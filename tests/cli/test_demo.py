@@ -113,3 +113,18 @@ def test_misbehave_without_a_demo_is_unreachable(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert done.returncode == 3
     assert "no demo is running" in done.stderr
+
+
+def test_a_second_demo_in_the_same_folder_is_refused_before_it_touches_anything(tmp_path: Path) -> None:
+    first = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)  # sluis"])
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "gateway.json").write_text(json.dumps({"pid": first.pid}))
+    try:
+        command = [sys.executable, "-m", "sluis", "demo", "--data-dir", str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=40)
+    finally:
+        first.kill()
+        first.wait()
+    assert done.returncode == 1
+    assert f"process {first.pid} runs a gateway in" in done.stderr
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["gateway.json"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -85,12 +86,21 @@ def run_demo(folder: Path, options: list[str], crowd: int) -> None:
     from sluis.cli.run import serve
     from sluis.demo.accounts import issue
 
+    refuse_a_second(folder)
     first = prepare(folder)
     director = Director(folder, issue(folder, crowd), options, first)
     try:
         serve(demo_settings(folder), director.on_ready)
     finally:
         director.close()
+
+
+def refuse_a_second(folder: Path) -> None:
+    """Before anything is touched: is a gateway running in this folder? (Its own lock decides in the end.)"""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        pid = json.loads((folder / "run" / "gateway.json").read_text())["pid"]
+        if "sluis" in Path(f"/proc/{pid}/cmdline").read_text():
+            raise Failure(f"process {pid} runs a gateway in {folder}", "Stop it first, or choose another --data-dir.")
 
 
 def prepare(folder: Path) -> bool:
