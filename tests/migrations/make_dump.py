@@ -25,15 +25,15 @@ def stamp(second: int) -> Stamp:
 
 
 async def fill(path: Path) -> None:
-    database = Database(path, StoreSettings(reserve_mb=0))
+    database = Database(path, StoreSettings(commit_interval_s=0, reserve_mb=0))
     database.start()
     readings = Readings(database, stamp(0))
     devices = Devices(database)
     await devices.save(Device("heater", "driver", "native", "mqtt", DeviceState.ADOPTED, name="Heater"))
     points = await devices.point_ids("heater", ["temperature", "on", "mode"])
     for second in range(0, 120, 10):
-        values = (20 + second / 10, second % 20 == 0, "heat")
-        rows = [Row(point, stamp(second), value, 0) for point, value in zip(points.values(), values, strict=True)]
+        values = {"temperature": 20 + second / 10, "on": second % 20 == 0, "mode": "heat"}
+        rows = [Row(points[key], stamp(second), value, 0) for key, value in values.items()]
         batch = Batch(rows, delivery=Delivery("mqtt", "session", (second,), (second * 7,)), identities=(second,))
         await asyncio.wrap_future(readings.append(batch))
         if second == 80:

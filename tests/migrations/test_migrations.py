@@ -19,7 +19,7 @@ from sluis.store.readings import Readings
 from sluis.store.settings import StoreSettings
 
 DUMPS = sorted(Path(__file__).parent.glob("*.sql"))
-SETTINGS = StoreSettings(reserve_mb=0)
+SETTINGS = StoreSettings(commit_interval_s=0, reserve_mb=0)
 
 
 def restored(dump: Path, path: Path) -> Path:

@@ -50,7 +50,7 @@ class Store:
 
 
 async def open_store(path: Path, settings: StoreSettings | None = None, now: Stamp = NOW) -> Store:
-    database = Database(path, settings or StoreSettings(reserve_mb=0, commit_interval_s=0))
+    database = Database(path, settings or StoreSettings(commit_interval_s=0, reserve_mb=0))
     database.start()
     readings = Readings(database, now)
     devices = Devices(database)

@@ -25,7 +25,7 @@ from sluis.store.readings import Readings
 from sluis.store.settings import StoreSettings
 
 async def main():
-    database = Database(Path(sys.argv[1]), StoreSettings(reserve_mb=0, tail_rows=1000))
+    database = Database(Path(sys.argv[1]), StoreSettings(commit_interval_s=0, reserve_mb=0, tail_rows=1000))
     database.start()
     now = Stamp(1_795_500_000_000_000, 1)
     readings = Readings(database, now)

@@ -13,8 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sluis.store.history import Bucket, grid
+from sluis.store.merging import AT_ONCE
+from sluis.store.retention import Retention, delete_blocks
 from sluis.store.rollups import Resolution
-from sluis.store.settings import KeepSettings
+from sluis.store.segments import Class, fetch_blocks, read_segments
+from sluis.store.settings import KeepSettings, StoreSettings
 
 from .conftest import NOW, T0_US, Store, at, open_store
 
@@ -169,12 +172,44 @@ async def test_queries_while_packing_see_each_reading_once(store: Store) -> None
 
 
 async def test_minutes_stand_in_for_deleted_readings(store: Store) -> None:
-    from sluis.store.retention import delete_blocks
-    from sluis.store.segments import Class
-
     await store.put("temperature", [(second, float(second)) for second in range(600)])
     await store.packing.pack(NOW)
     await store.database.write(lambda c: delete_blocks(Resolution.RAW, [1], tuple(Class), c))
     found = await store.history.series("device", "temperature", T0_US, T0_US + 600_000_000, 300)
     assert [one.count for one in found] == [60] * 10
     assert KeepSettings().minute_days > KeepSettings().raw_days
+
+
+async def test_hours_of_many_segments_lie_together(store: Store) -> None:
+    """Thirty segments of twenty minutes: a chart says the same before and after, from few blocks."""
+    rows: list[tuple[float, float]] = []
+    before: list[Bucket] = []
+    for part in range(AT_ONCE + 6):
+        more = [(part * 1200 + second, float(part + second)) for second in range(0, 1200, 100)]
+        rows += more
+        await store.put("temperature", more)
+        if part == AT_ONCE:
+            before = await store.history.series("device", "temperature", T0_US, T0_US + 8 * 3600 * 10**6, 3)
+        await store.packing.pack(at(part * 1200))
+    ids = [one.id for one in await store.database.read(read_segments)]
+    blocks = await store.database.read(lambda c: fetch_blocks(c, Resolution.HOUR, store.points["temperature"], ids))
+    assert sorted(blocks) == [1, *range(AT_ONCE + 1, AT_ONCE + 7)]
+    end = T0_US + 10 * 3600 * 10**6
+    found = await store.history.series("device", "temperature", T0_US, end, 5)
+    assert found == brute(rows, T0_US, end, 5)
+    assert before == brute(rows[: (AT_ONCE + 1) * 12], T0_US, T0_US + 8 * 3600 * 10**6, 3)
+
+
+async def test_merged_hours_are_as_old_as_the_youngest(tmp_path: Path) -> None:
+    settings_ = StoreSettings(commit_interval_s=0, reserve_mb=0, telemetry=KeepSettings(1, 1, 1))
+    store = await open_store(tmp_path / "sluis.db", settings_)
+    for part in range(AT_ONCE + 2):
+        await store.put("temperature", [(part * HOUR_S, float(part))])
+        await store.packing.pack(at(part * HOUR_S))
+    first = await store.history.series("device", "temperature", T0_US, T0_US + 2 * HOUR_S * 10**6, 3)
+    sweep = Retention(store.readings)
+    await sweep.sweep(at(40 * HOUR_S))
+    assert await store.history.series("device", "temperature", T0_US, T0_US + 2 * HOUR_S * 10**6, 3) == first
+    await sweep.sweep(at((24 + AT_ONCE) * HOUR_S))
+    assert await store.history.series("device", "temperature", T0_US, T0_US + 2 * HOUR_S * 10**6, 3) == []
+    store.database.close()

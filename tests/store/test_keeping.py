@@ -46,6 +46,7 @@ async def counts(store: Store, point: str) -> tuple[int, int, int]:
 
 
 SHORT = StoreSettings(
+    commit_interval_s=0,
     reserve_mb=0,
     telemetry=KeepSettings(10, 20, 30),
     state=KeepSettings(0, 0, 0),
@@ -97,7 +98,7 @@ async def test_a_stamp_from_the_future_is_not_immortal(tmp_path: Path) -> None:
 
 
 async def test_occurrences_go_with_states(tmp_path: Path) -> None:
-    settings = StoreSettings(reserve_mb=0, state=KeepSettings(1, 1, 1))
+    settings = StoreSettings(commit_interval_s=0, reserve_mb=0, state=KeepSettings(1, 1, 1))
     store = await open_store(tmp_path / "sluis.db", settings)
     rows = [OccurrenceRow(1, at(0), "single"), OccurrenceRow(1, at(2 * DAY_S), "double")]
     await asyncio.wrap_future(store.readings.append(Batch([], rows)))
@@ -116,7 +117,7 @@ async def fill(store: Store, segments: int, rows: int = 20_000) -> None:
 
 
 async def test_the_quota_takes_the_oldest_readings_and_gives_room_back(tmp_path: Path) -> None:
-    store = await open_store(tmp_path / "sluis.db", StoreSettings(reserve_mb=0, quota_mb=1.5))
+    store = await open_store(tmp_path / "sluis.db", StoreSettings(commit_interval_s=0, reserve_mb=0, quota_mb=1.5))
     await fill(store, 12)
     quota = Quota(store.readings)
     assert await quota.used() > quota.limit
@@ -190,7 +191,9 @@ async def test_a_cut_in_the_middle_of_packing_leaves_each_reading_once(tmp_path:
 
 
 async def test_upkeep_packs_what_is_old(tmp_path: Path) -> None:
-    store = await open_store(tmp_path / "sluis.db", StoreSettings(reserve_mb=0, pack_after_s=600, tail_rows=1_000))
+    store = await open_store(
+        tmp_path / "sluis.db", StoreSettings(commit_interval_s=0, reserve_mb=0, pack_after_s=600, tail_rows=1_000)
+    )
     clock = ManualClock(NOW.at_us)
     clock.mono_us = NOW.mono_us
     upkeep = Upkeep(store.readings, clock)
@@ -210,7 +213,7 @@ async def test_upkeep_packs_what_is_old(tmp_path: Path) -> None:
 async def test_over_budget_the_commits_are_spread(tmp_path: Path) -> None:
     card = CardSettings(size_gb=1, cycles=500, amplification=10, life_years=5, budget_mb_per_day=20)
     store = await open_store(
-        tmp_path / "sluis.db", StoreSettings(reserve_mb=0, card=card, commit_interval_s=0, stretch_to_s=2.0)
+        tmp_path / "sluis.db", StoreSettings(commit_interval_s=0, reserve_mb=0, card=card, stretch_to_s=2.0)
     )
     if not store.database.writer.meter.measured:
         pytest.skip("this kernel does not count written bytes")

@@ -84,4 +84,5 @@ def _point_ids(connection: sqlite3.Connection, device_key: str, keys: Sequence[s
         "INSERT INTO points (device_id, key) VALUES (?, ?) ON CONFLICT DO NOTHING", [(device_id, key) for key in keys]
     )
     rows = connection.execute("SELECT key, id FROM points WHERE device_id = ?", (device_id,)).fetchall()
-    return {row["key"]: row["id"] for row in rows if row["key"] in set(keys)}
+    found = {row["key"]: row["id"] for row in rows}
+    return {key: found[key] for key in keys}

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from sluis.model import Stamp
 from sluis.store.history import tail_records
+from sluis.store.merging import merge_hours
 from sluis.store.readings import Readings
 from sluis.store.records import BOOL, UNTRUSTED, Record, pack_block
 from sluis.store.rollups import Resolution, pack_rollups, roll
@@ -94,6 +95,7 @@ class Packing:
             for start in range(0, len(points), POINTS_AT_ONCE):
                 await self._encode(draft, points[start : start + POINTS_AT_ONCE], classes)
             await self._publish(draft, now)
+            await merge_hours(self._database)
         await self._delete_rows(last_seq)
         log.info("packed %d readings of %d points", draft.count, len(draft.newest))
         return draft.count

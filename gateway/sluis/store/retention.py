@@ -74,7 +74,8 @@ class Retention:
 
     async def _delete(self, segments: list[Segment], of: Class, resolution: Resolution, before_us: int) -> int:
         swept = self._swept.get((of, resolution), 0)
-        old = [one.id for one in segments if one.id > swept and one.age_from_us < before_us]
+        ages = _ages(segments, resolution)
+        old = [one.id for one in segments if one.id > swept and ages[one.id] < before_us]
         count = 0
         for start in range(0, len(old), SEGMENTS_AT_ONCE):
             some = old[start : start + SEGMENTS_AT_ONCE]
@@ -104,6 +105,16 @@ class Retention:
                 ).rowcount
             )
         )
+
+
+def _ages(segments: list[Segment], resolution: Resolution) -> dict[int, int]:
+    """When each segment's age begins. Hours that lie together in one block have the age of the youngest."""
+    if resolution is not Resolution.HOUR:
+        return {one.id: one.age_from_us for one in segments}
+    youngest: dict[int, int] = {}
+    for one in segments:
+        youngest[one.hours] = max(youngest.get(one.hours, one.age_from_us), one.age_from_us)
+    return {one.id: youngest[one.hours] for one in segments}
 
 
 def delete_blocks(
