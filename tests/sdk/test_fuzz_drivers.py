@@ -20,7 +20,9 @@ from sluis.sdk.testing.conformance import Subject
 
 FRAMES = Path(__file__).parents[1] / "devices" / "frames"
 DRIVERS = {cls.about.key: cls for cls in drivers_of(sluis_drivers)}
-EXAMPLES = 50_000 if os.environ.get("SLUIS_FUZZ") else 50
+FUZZING = bool(os.environ.get("SLUIS_FUZZ"))
+EXAMPLES = int(os.environ.get("SLUIS_FUZZ_EXAMPLES", "50000")) if FUZZING else 50
+CALM = list(HealthCheck)
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
@@ -47,7 +49,11 @@ def test_fuzz_driver(key: str) -> None:
     announcements = [case.frame for case in subject.cases if case.kind == "announcement"]
 
     @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        derandomize=not FUZZING,
     )
     @given(st.data())
     def attack(data: st.DataObject) -> None:
