@@ -11,7 +11,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-import httpx
 import msgspec
 
 from sluis.model import LinkError
@@ -32,6 +31,8 @@ class WebhookCourier:
 
     async def deliver(self, message: Message) -> None:
         """Return when the receiver answered 2xx. LinkError when it did not; redirects are not followed."""
+        import httpx  # here: a quarter of a second and some megabytes that a house without webhooks need not pay
+
         body = msgspec.json.encode(message.body)
         timestamp = str(self._clock.stamp().at_us // 1_000_000)
         headers = {
