@@ -162,6 +162,35 @@ class Backups:
         raise NotFound(f"there is no backup {name!r}")
 
 
+@dataclass(frozen=True)
+class AnAccount:
+    username: str
+    device: str
+    driver: str
+    native_id: str
+    topics: tuple[str, ...] = (">m/x/#",)
+    password: str = "shown once"
+    host: str = "sluis.local"
+    port: int = 8883
+
+
+class BrokerAccounts:
+    def __init__(self) -> None:
+        self.held: dict[str, AnAccount] = {}
+
+    def accounts(self) -> Sequence[AnAccount]:
+        return list(self.held.values())
+
+    async def issue(self, driver: str, native_id: str, actor: Actor) -> AnAccount:
+        name = f"{driver}-{native_id}"
+        self.held[name] = AnAccount(name, "", driver, native_id)
+        return self.held[name]
+
+    async def revoke(self, username: str, actor: Actor) -> None:
+        if self.held.pop(username, None) is None:
+            raise NotFound(f"there is no account {username!r}")
+
+
 class Browser(httpx.AsyncClient):
     """An HTTP client that behaves as a browser of the panel: cookie jar and CSRF token."""
 
@@ -286,6 +315,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         system=System(),
         backups=Backups(),
         door=door,
+        broker=BrokerAccounts(),
     )
     app = build_app(house, settings)
     site = Site(

@@ -64,6 +64,9 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/links": Role.TECHNICIAN,
     "GET /api/v1/drivers": Role.TECHNICIAN,
     "GET /api/v1/storage": Role.TECHNICIAN,
+    "GET /api/v1/broker/accounts": Role.TECHNICIAN,
+    "POST /api/v1/broker/accounts": Role.TECHNICIAN,
+    "DELETE /api/v1/broker/accounts/{username}": Role.TECHNICIAN,
     "GET /api/v1/settings": Role.ADMIN,
     "GET /api/v1/backups": Role.ADMIN,
     "POST /api/v1/backups": Role.ADMIN,
@@ -92,6 +95,7 @@ BODIES = {
     "POST /api/v1/discovered/{device}/adopt": {"name": "x"},
     "PATCH /api/v1/devices/{device}": {},
     "PUT /api/v1/rules/{rule}": {},
+    "POST /api/v1/broker/accounts": {"driver": "meter", "native_id": "nine"},
     "POST /api/v1/users": {"name": "x", "password": "x", "role": "viewer"},
     "PATCH /api/v1/users/{name}": {},
     "PUT /api/v1/users/{name}/password": {"password": "x"},
@@ -113,7 +117,7 @@ def test_the_matrix_holds_every_route() -> None:
 
 async def call(client: httpx.AsyncClient, route: str) -> httpx.Response:
     method, path = route.split(" ")
-    for name in ("device", "point", "command", "rule", "name"):
+    for name in ("device", "point", "command", "rule", "name", "username"):
         path = path.replace(f"{{{name}}}", "nothing")
     path = path.replace("{alert}", "9").replace("{session}", "9999")
     return await client.request(method, path, json=BODIES.get(route))
@@ -147,6 +151,12 @@ async def test_an_admin_of_some_areas_does_not_manage_the_gateway(site: Site, ro
     client = await site.program(Role.ADMIN, frozenset({"Hal"}))
     answer = await call(client, route)
     assert (answer.status_code, answer.json()["code"]) == (403, "auth.forbidden"), answer.text
+
+
+@pytest.mark.parametrize("route", [route for route in RIGHTS if "/broker/" in route])
+async def test_the_brokers_accounts_take_rights_everywhere(site: Site, route: str) -> None:
+    client = await site.program(Role.TECHNICIAN, frozenset({"Hal"}))
+    assert (await call(client, route)).status_code == 403
 
 
 async def test_rules_are_changed_only_with_rights_everywhere(site: Site) -> None:

@@ -228,6 +228,40 @@ class System(Protocol):
     async def storage(self) -> StorageReport: ...
 
 
+class BrokerAccount(Protocol):
+    """Who may connect to the broker."""
+
+    @property
+    def username(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def driver(self) -> str: ...
+    @property
+    def native_id(self) -> str: ...
+    @property
+    def topics(self) -> tuple[str, ...]: ...
+
+
+class FreshAccount(BrokerAccount, Protocol):
+    """An account with its password, to be shown once."""
+
+    @property
+    def password(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
+class BrokerAccounts(Protocol):
+    """Accounts at the gateway's own broker."""
+
+    def accounts(self) -> Sequence[BrokerAccount]: ...
+    async def issue(self, driver: str, native_id: str, actor: Actor) -> FreshAccount: ...
+    async def revoke(self, username: str, actor: Actor) -> None: ...
+
+
 class BackupFile(Protocol):
     """One backup and what is known of it."""
 
@@ -284,6 +318,8 @@ class House:
     system: System
     backups: Backups
     door: Door
+    broker: BrokerAccounts | None = None
+    """None where the broker is somebody else's."""
 
 
 __all__ = [

@@ -11,6 +11,7 @@ from sluis.panel.api import (
     accounts,
     alerts,
     audit,
+    broker,
     commands,
     devices,
     health,
@@ -38,6 +39,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     rules.router,
     audit.router,
     system.router,
+    broker.router,
     live.router,
     health.router,
 )

@@ -22,6 +22,8 @@ CanSeeSystem = Annotated[Actor, Depends(require(Role.TECHNICIAN, "system:read"))
 CanSeeSettings = Annotated[Actor, Depends(require(Role.ADMIN, "system:read"))]
 CanSeeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:read"))]
 CanMakeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:write"))]
+CanSeeAccounts = Annotated[Actor, Depends(require(Role.TECHNICIAN, "broker:read"))]
+CanGiveAccounts = Annotated[Actor, Depends(require(Role.TECHNICIAN, "broker:write"))]
 CanSeeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:read"))]
 CanChangeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:write"))]
 CanSeeTokens = Annotated[Actor, Depends(require(Role.ADMIN, "tokens:read"))]
@@ -32,7 +34,19 @@ CanChangeOwn = Annotated[Actor, Depends(require(Role.VIEWER, "own:write"))]
 
 NOUNS = tuple(
     f"{noun}:{way}"
-    for noun in ("devices", "commands", "alerts", "rules", "system", "backups", "users", "tokens", "audit", "own")
+    for noun in (
+        "devices",
+        "commands",
+        "alerts",
+        "rules",
+        "system",
+        "broker",
+        "backups",
+        "users",
+        "tokens",
+        "audit",
+        "own",
+    )
     for way in ("read", "write")
 )
 """Every scope a token may be given, beside `*`."""
