@@ -8,6 +8,7 @@ import hmac
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
@@ -35,8 +36,6 @@ COMMON = frozenset({"password", "wachtwoord", "welkom", "welcome", "sluis", "adm
 TOKEN_PREFIX = "slu_"  # noqa: S105  (a label, so that leak scanners recognise our tokens)
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=MEMORY_KIB, parallelism=1)
-_nobody = _hasher.hash(secrets.token_hex(16))
-"""Hash nobody knows the password of: an unknown name costs the same time as a wrong password."""
 
 
 class Passwords:
@@ -65,7 +64,7 @@ class Passwords:
     async def matches(self, stored: str | None, password: str) -> bool:
         """Whether `password` is the one. Takes as long when `stored` is None (unknown name). Throttled as `hash`."""
         async with self._turn():
-            good = await asyncio.to_thread(_verify, stored or _nobody, password[: PASSWORD_MAX + 1])
+            good = await asyncio.to_thread(_verify, stored, password[: PASSWORD_MAX + 1])
         return good and stored is not None
 
     @asynccontextmanager
@@ -80,9 +79,16 @@ class Passwords:
             self._waiting -= 1
 
 
-def _verify(stored: str, password: str) -> bool:
+@cache
+def _nobodys() -> str:
+    """Hash nobody knows the password of: an unknown name costs the same time as a wrong password. Made at the first
+    need (which takes one hash longer, once per start), not at import: that would cost every start."""
+    return _hasher.hash(secrets.token_hex(16))
+
+
+def _verify(stored: str | None, password: str) -> bool:
     try:
-        return _hasher.verify(stored, password)
+        return _hasher.verify(stored or _nobodys(), password)
     except (VerifyMismatchError, VerificationError, InvalidHashError):
         return False
 
