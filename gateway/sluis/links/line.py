@@ -219,9 +219,12 @@ class Line:
         watched: list[Any] = [wake, *reading]
         ready, _, _ = select.select(watched, [writing] if writing else [], [], 0 if at_once else for_s)
         if wake in ready:
-            self._nudged = False
+            # Empty the pipe first: a nudge between these two lines finds the flag set and writes nothing, and is seen
+            # by the caller's next look. The other way round its byte is read here while the flag stays set, and no
+            # later nudge wakes anybody: every message then waits for the time-out.
             with suppress(BlockingIOError):
                 os.read(wake, 64)
+            self._nudged = False
         return reading if at_once else [stream for stream in reading if stream in ready]
 
     # -- in -----------------------------------------------------------------------------------------------
