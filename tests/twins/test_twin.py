@@ -139,3 +139,13 @@ def test_stale_exactly_when_silent_for_two_and_a_half_intervals(steps: list[tupl
             assert twin.reported["temperature"].stale == (silent_us >= 25_000_000)
         twin.apply(Reading("temperature", value), at(now))
         heard = now
+
+
+def test_a_device_that_speaks_for_itself_is_online_again_once_heard_after_its_carrier_is_back() -> None:
+    twin = make_twin()
+    twin.presence(Presence(Availability.UNKNOWN, reason="says neither"), at(0))
+    twin.block("link:mqtt", at(1))
+    twin.unblock(at(2))
+    heard = twin.heard(at(3))
+    assert heard is not None
+    assert heard.availability is Availability.ONLINE

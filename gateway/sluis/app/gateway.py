@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from sluis.app.accounts import BrokerAccounts
 from sluis.app.config import Settings
 from sluis.app.drivers import LOOK_EVERY_S, DriverLoader
 from sluis.app.lock import only_one
@@ -242,7 +243,14 @@ class Gateway:
             system=System(self),
             backups=self.backups,
             door=self.door,
+            broker=self._broker_accounts(),
         )
+
+    def _broker_accounts(self) -> BrokerAccounts | None:
+        if self.broker is None:
+            return None
+        hostname = self.settings.panel.hostname
+        return BrokerAccounts(self.broker, self.registry, self.register, self.audit, hostname)
 
     def _store_changed(self, condition: Condition, reason: str) -> None:
         full = condition is Condition.FULL

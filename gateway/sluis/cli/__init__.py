@@ -33,6 +33,7 @@ TABLE = {
     "Look after it": {
         "alerts": ("sluis.cli.alerts:alerts", "List, acknowledge and look back at alerts."),
         "links": ("sluis.cli.system:links", "Show the links to devices and their health."),
+        "broker": ("sluis.cli.broker:broker", "Give devices their account at the broker."),
         "storage": ("sluis.cli.system:storage", "Show what is written to the card, and how long it lasts."),
         "backup": ("sluis.cli.backup:backup", "Make, verify and restore backups."),
         "users": ("sluis.cli.accounts:users", "List, add and change users."),

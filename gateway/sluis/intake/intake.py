@@ -252,7 +252,7 @@ class Intake:
         if items is None:
             return
         counters.decoded += 1
-        if not frame.retained:
+        if not frame.retained and not any(isinstance(item, Presence) for item in items):
             heard = entry.twin.heard(frame.stamp)
             if heard:
                 events.append(heard)

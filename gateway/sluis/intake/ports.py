@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from sluis.model import Actor, Device, Frame, Stamp, Value
+from sluis.model import Actor, Device, Frame, Point, Stamp, Value
 from sluis.sdk import Link
 
 
@@ -73,6 +73,9 @@ class DeviceStore(Protocol):
     async def save(self, device: Device) -> None: ...
 
     async def point_ids(self, device_key: str, point_keys: Sequence[str]) -> dict[str, int]: ...
+
+    async def classify(self, device_key: str, points: Iterable[Point]) -> None:
+        """Told once of each new point: its kind and category decide how long its readings are kept."""
 
     async def forget(self, device_key: str) -> None: ...
 

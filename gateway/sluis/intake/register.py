@@ -315,6 +315,7 @@ class Register:
             missing = [key for key in points if key not in entry.point_ids]
             if missing:
                 entry.point_ids.update(await self._store.point_ids(device.key, missing))
+                await self._store.classify(device.key, [points[key] for key in missing])
         self.routes.remove(entry)
         entry.device, entry.driver, entry.fault, entry.points = device, driver, fault, points
         entry.identifies = driver is not None and type(driver).identity is not Driver.identity

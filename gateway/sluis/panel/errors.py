@@ -114,3 +114,11 @@ class NotAvailable(PanelError):
     code = "api.not-available"
     retry = Retry.LATER
     status = 503
+
+
+class BrokerElsewhere(PanelError):
+    """The broker is not the gateway's own."""
+
+    code = "broker.elsewhere"
+    hint = "Make the account where the broker is run."
+    status = 409

@@ -98,9 +98,10 @@ class Twin:
         return ReadingChanged(self.device, reading.point, value, quality, stamp, held.value if held else None)
 
     def heard(self, stamp: Stamp) -> AvailabilityChanged | None:
-        """A live frame of the device arrived. That alone proves it is there, unless it says otherwise itself."""
+        """A live frame of the device arrived. That proves it is there, unless it said itself that it is not."""
         self.heard_at = stamp
-        if self.availability is Availability.ONLINE or self._speaks_for_itself or self._blocked_by:
+        says_no = self._speaks_for_itself and self.availability is Availability.OFFLINE
+        if self.availability is Availability.ONLINE or says_no or self._blocked_by:
             return None
         return self._become(Availability.ONLINE, "heard", stamp)
 

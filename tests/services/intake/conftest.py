@@ -124,6 +124,9 @@ class MemoryStore:
     async def save(self, device: Device) -> None:
         self.saved[device.key] = device
 
+    async def classify(self, device_key: str, points: object) -> None:
+        pass
+
     async def point_ids(self, device_key: str, point_keys: Sequence[str]) -> dict[str, int]:
         return {key: self.ids.setdefault((device_key, key), len(self.ids) + 1) for key in point_keys}
 

@@ -314,3 +314,11 @@ async def test_a_standing_decision_adopts_what_fits_and_nothing_else() -> None:
     assert ("rule:adopt-1", "device.adopted", "probe-kitchen-1") in site.store.recorded
     assert site.state("probe-hall") is DeviceState.DISCOVERED
     await site.stop()
+
+
+async def test_a_device_whose_first_word_is_offline_was_never_online(site: Site) -> None:
+    await site.adopted("a")
+    site.link.feed(("p/a/will", b"offline"))
+    await site.settle()
+    told = [event.availability for event in site.taken() if isinstance(event, AvailabilityChanged)]
+    assert told == [Availability.OFFLINE]

@@ -80,8 +80,12 @@ class Credentials:
         self._put(Account(username, device, tuple(topics), hash_of(password)))
         return password
 
-    def issue_device(self, device_key: str, driver: str, native_id: str, acl: Iterable[str] = ()) -> tuple[str, str]:
+    def issue_device(
+        self, device_key: str, driver: str, native_id: str, acl: Iterable[str] = (), topic: str = ""
+    ) -> tuple[str, str]:
         """An account for a device: (user name, password). `acl` is its driver's (`About.acl`).
+
+        `topic` is the name the device has in its topics, where that is not its id (Tasmota).
 
         Issuing again gives the same name a new password, and the old one ends. ValueError for a native id that
         cannot stand in a topic.
@@ -89,7 +93,7 @@ class Credentials:
         held = self.of_device(driver, native_id)
         username = held.username if held else self._free_name(driver, native_id)
         password = secrets.token_urlsafe(20)
-        topics = family_topics(acl, native_id)
+        topics = family_topics(acl, native_id, topic)
         self._put(Account(username, device_key, topics, hash_of(password), driver, native_id))
         return username, password
 
@@ -153,11 +157,13 @@ def node_topics(native_id: str) -> tuple[str, ...]:
     return (f"sluis/{native_id}/#", f">homeassistant/+/{native_id}/#", "<homeassistant/status")
 
 
-def family_topics(acl: Iterable[str], native_id: str) -> tuple[str, ...]:
-    """A driver's topic patterns for one device. ValueError for an id that would widen them."""
-    if not native_id or any(char in "+#" or not char.isprintable() for char in native_id):
-        raise ValueError(f"{native_id!r} cannot stand in a topic: no wildcards, no line breaks, not empty")
-    return tuple(pattern.replace("{id}", native_id) for pattern in acl)
+def family_topics(acl: Iterable[str], native_id: str, topic: str = "") -> tuple[str, ...]:
+    """A driver's topic patterns for one device. ValueError for a name that would widen them."""
+    topic = topic or native_id
+    for name in (native_id, topic):
+        if not name or any(char in "+#" or not char.isprintable() for char in name):
+            raise ValueError(f"{name!r} cannot stand in a topic: no wildcards, no line breaks, not empty")
+    return tuple(pattern.replace("{id}", native_id).replace("{topic}", topic) for pattern in acl)
 
 
 def _check(account: Account) -> None:

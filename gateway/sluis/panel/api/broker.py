@@ -18,6 +18,12 @@ class NewAccount(In):
     driver: Name = Field(max_length=80, description="Key of the device's driver, e.g. `tasmota`.", examples=["tasmota"])
     native_id: Name = Field(
         description="The device's identity in its own protocol: its topics follow from it.",
+        examples=["D8BFC04F3A2B"],
+    )
+    topic: str = Field(
+        default="",
+        max_length=120,
+        description="The name the device has in its topics, where that is not its identity (Tasmota's Topic).",
         examples=["tasmota_4F3A2B"],
     )
 
@@ -47,7 +53,7 @@ async def list_broker_accounts(house: HouseDep, actor: CanSeeAccounts) -> list[A
 async def issue_broker_account(house: HouseDep, actor: CanGiveAccounts, wish: NewAccount) -> MadeAccount:
     """Make (or renew) a device's account. Its password is in this answer and nowhere else."""
     everywhere(actor)
-    made = await _accounts(house).issue(wish.driver, wish.native_id, actor)
+    made = await _accounts(house).issue(wish.driver, wish.native_id, actor, wish.topic)
     return MadeAccount.model_validate(made)
 
 
