@@ -152,7 +152,7 @@ def written(path: Path, together: int) -> float:
 
 
 async def thirty_days(path: Path) -> tuple[float, float]:
-    """(ms to the first answer, median ms of the next): one point, 30 days at 10 s in 300 spans, a fresh process's view."""
+    """(ms to the first answer, median ms of the next): one point, 30 days at 10 s in 300 spans."""
     database, readings = opened(path)
     devices = Devices(database)
     await devices.save(Device("d", "x", "n", "mqtt"))

@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,17 +103,13 @@ class Database:
         return work(connection)
 
     def _copy(self, path: Path) -> None:
-        source = connect(self.path, read_only=True)
-        target = sqlite3.connect(path)
         try:
-            # One step: one read transaction. In several steps every commit would make it begin again.
-            source.backup(target, pages=-1)
-            target.execute("PRAGMA journal_mode=DELETE")
+            with closing(connect(self.path, read_only=True)) as source, closing(sqlite3.connect(path)) as target:
+                # One step: one read transaction. In several steps every commit would make it begin again.
+                source.backup(target, pages=-1)
+                target.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error as error:
             raise translated(error, path, "copy the database to") from error
-        finally:
-            target.close()
-            source.close()
         file = os.open(path, os.O_RDONLY)
         try:
             os.fsync(file)

@@ -59,6 +59,9 @@ class Shelf:
     async def save(self, device: Device) -> None:
         self.devices[device.key] = device
 
+    async def classify(self, device_key: str, points: object) -> None:
+        pass
+
     async def point_ids(self, device_key: str, point_keys: Sequence[str]) -> dict[str, int]:
         return {key: index for index, key in enumerate(point_keys)}
 
