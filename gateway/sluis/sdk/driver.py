@@ -61,7 +61,8 @@ class About:
     grade: Grade = Grade.DRAFT
     acl: tuple[str, ...] = ()
     """MQTT topic patterns a device of this family needs, `{id}` for its native id, `{topic}` for the name it has in
-    its topics where that is another; a leading `>` means the device publishes there, `<` that it subscribes. The broker's ACL is generated from these."""
+    its topics where that is another; a leading `>` means that the device publishes there, `<` that it subscribes.
+    The broker's ACL is generated from these."""
     exemptions: Mapping[str, str] = field(default_factory=dict)
     """Conformance rule -> reason why this driver is excused."""
 
