@@ -32,8 +32,7 @@ def test_placeholders_survive_translation() -> None:
     with tool.path_of("nl").open("rb") as file:
         for message in read_po(file, locale="nl"):
             if message.id and message.python_format:
-                list(message.check())
-                assert not [error for error in message.check()], message.id
+                assert list(message.check()) == [], message.id
 
 
 def test_numbers_and_ages_are_local() -> None:

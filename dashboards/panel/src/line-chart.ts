@@ -43,6 +43,8 @@ class LineChart extends LitElement {
   private dark = matchMedia("(prefers-color-scheme: dark)");
   private again = () => this.draw();
   private timer = 0;
+  /** Seconds: all of the period asked for, so that a short past does not look like a long one. */
+  private window: [number, number] = [0, 1];
 
   constructor() {
     super();
@@ -78,6 +80,7 @@ class LineChart extends LitElement {
   private async load(): Promise<void> {
     const seconds = SPANS.find(([name]) => name === this.span)?.[1] ?? 86400;
     const end = Date.now() * 1000;
+    this.window = [end / 1e6 - seconds, end / 1e6];
     const url = new URL(this.src, location.href);
     url.searchParams.set("start_us", String(Math.round(end - seconds * 1e6)));
     url.searchParams.set("end_us", String(Math.round(end)));
@@ -142,7 +145,7 @@ class LineChart extends LitElement {
         padding: [8, 24, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false } },
-        scales: { x: { time: true }, y: this.kind === "switch" ? { range: [-0.1, 1.1] } : { range: (_, low, high) => padded(low, high) } },
+        scales: { x: { time: true, range: () => this.window }, y: this.kind === "switch" ? { range: [-0.1, 1.1] } : { range: (_, low, high) => padded(low, high) } },
         axes: [
           { ...axis, values: (_, times) => times.map((time) => ticks.format(time * 1000)), space: 64 },
           {

@@ -2,6 +2,7 @@
 with believable values, and made-up past. `python -m tests.panel.browser.site FOLDER` serves it until it is ended.
 """
 
+# ruff: noqa: E501  (a table of things reads best a line each)
 from __future__ import annotations
 
 import asyncio
@@ -238,7 +239,7 @@ class Rules:
 
     def _shown(self, name: str) -> Mapping[str, Any]:
         body, origin = self.held[name]
-        return {"name": name, "version": parse_rule(name, body).version, "body": body, "origin": origin}
+        return {"name": name, "version": parse_rule(name, body).version, "origin": origin, **body}
 
     async def versions(self, name: str) -> Sequence[Mapping[str, Any]]:
         return [self._shown(name)] if name in self.held else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -154,19 +153,13 @@ async def why(key: str, point: str, request: Request, house: HouseDep, actor: Vi
     found = device_for(house, actor, key)
     if point not in house.register.points(key):
         raise UnknownPoint(f"{key} has no point {point!r}")
-    steps = await _why_steps(house, key, point, speech_of(request).language)
+    steps = [{"text": None, **step} for step in await house.explain.why(key, point)]
     view = device_view(house.register, found, actor, speech_of(request), house.clock.stamp().at_us)
     shown = next(one for one in view.points if one.key == point)
     more: dict[str, Any] = {"view": view, "point": shown, "steps": steps}
     if "hx-request" in request.headers:
         return part(request, "parts/why.html", **more)
     return await page(request, "why.html", section="areas", **more)
-
-
-async def _why_steps(house: House, key: str, point: str, language: str) -> list[Mapping[str, Any]]:
-    """In the reader's language where the explainer speaks it."""
-    speaks = getattr(house.explain, "why_in", None)
-    return list(await (speaks(key, point, language) if speaks else house.explain.why(key, point)))
 
 
 # -- what people change -----------------------------------------------------------------------------------

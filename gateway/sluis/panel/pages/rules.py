@@ -48,7 +48,7 @@ HOUSE_ONLY = ("happens", "reach")
 async def rules(request: Request, house: HouseDep, actor: RuleReader) -> Response:
     """Every rule in a sentence."""
     speech = speech_of(request)
-    rows = [(rule, _sentence(rule["body"], speech), _title(rule, speech)) for rule in house.rules.rules()]
+    rows = [(rule, _sentence(rule, speech), _title(rule, speech)) for rule in house.rules.rules()]
     open_by: dict[str, int] = {}
     for alert in await house.alerts.open():
         open_by[alert.rule] = open_by.get(alert.rule, 0) + 1
@@ -61,11 +61,11 @@ async def rules(request: Request, house: HouseDep, actor: RuleReader) -> Respons
 
 def _is_builtin(rule: Row) -> bool:
     """Whether nobody wrote this rule here: the gateway came with it."""
-    return rule.get("origin") == "built-in" or any(word in rule["body"].get("when", {}) for word in HOUSE_ONLY)
+    return rule.get("origin") == "built-in" or any(word in rule.get("when", {}) for word in HOUSE_ONLY)
 
 
 def _title(rule: Row, speech: Tongue) -> str:
-    title = rule["body"].get("title") or {}
+    title = rule.get("title") or {}
     if isinstance(title, str):
         return title
     return str(title.get(speech.language) or next(iter(title.values()), "")) or str(rule["name"])
@@ -108,7 +108,7 @@ async def rule(name: str, request: Request, house: HouseDep, actor: RuleReader) 
     held = house.rules.rule(name)
     if held is None:
         raise NotFound(f"there is no rule {name!r}")
-    more = _form(house, name, held["body"], speech_of(request))
+    more = _form(house, name, held, speech_of(request))
     more["versions"] = await house.rules.versions(name)
     return await page(request, "rule.html", section="rules", **more)
 
@@ -144,7 +144,7 @@ async def save(request: Request, house: HouseDep, actor: RuleWriter) -> Response
     held = house.rules.rule(name) if name else None
     body: dict[str, Any] = {}
     try:
-        body = body_from(fields, held["body"] if held else {})
+        body = body_from(fields, held or {})
         name = name or _name_for(fields, house)
         await house.rules.save(name, body, actor)
     except SluisError as error:

@@ -50,7 +50,7 @@ class AreaView:
     word: str
     sums: tuple[tuple[str, PointView], ...]
     """(icon, point) of the few things that matter."""
-    quick: tuple[tuple[DeviceView, PointView], ...]
+    quick: tuple[tuple[DeviceView, PointView, str], ...]
 
     @property
     def href(self) -> str:

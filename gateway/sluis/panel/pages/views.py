@@ -233,12 +233,15 @@ def _tile(view: DeviceView, function: str, points: list[PointView]) -> Tile:
     return Tile(view, function, main, more, switch, slider)
 
 
-def quick_actions(views: Iterable[DeviceView], at_most: int = 2) -> list[tuple[DeviceView, PointView]]:
-    """The few switches worth a button on an area's card: lights first."""
-    found = [
-        (view, point)
-        for view in views
-        for point in view.points
-        if point.control == "switch" and not point.category and point.quantity in QUICK and point.reported
-    ]
-    return sorted(found, key=lambda pair: pair[1].function != "light")[:at_most]
+def quick_actions(views: Iterable[DeviceView], at_most: int = 2) -> list[tuple[DeviceView, PointView, str]]:
+    """The few switches worth a button on an area's card, with their names: lights first."""
+    found: list[tuple[DeviceView, PointView, str]] = []
+    for view in views:
+        switches = [one for one in view.points if _is_quick(one)]
+        names = [view.name] if len(switches) == 1 else [one.label for one in switches]
+        found += [(view, one, name) for one, name in zip(switches, names, strict=True)]
+    return sorted(found, key=lambda one: one[1].function != "light")[:at_most]
+
+
+def _is_quick(point: PointView) -> bool:
+    return point.control == "switch" and not point.category and point.quantity in QUICK and point.reported

@@ -272,9 +272,9 @@ def function_of(point: Point, device: Device) -> str:
 def decimals_of(point: Point) -> int:
     """Digits after the point that mean something."""
     known = DECIMALS.get(point.quantity or point.key)
-    if known is not None:
+    if known is not None and point.unit != "Wh":
         return known
-    if point.unit == "%" or (point.step is not None and float(point.step).is_integer()):
+    if point.unit in ("%", "Wh") or (point.step is not None and float(point.step).is_integer()):
         return 0
     return 1
 
