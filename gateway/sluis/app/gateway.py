@@ -185,6 +185,7 @@ class Gateway:
             self.commands,
             settings=self.settings.control,
         )
+        self.mqtt.on_oversize(lambda topic, size: self.intake.refuse_oversize(self.mqtt.name, topic, size))
         self.mqtt.on_change(
             lambda up, reason: self.intake.carriers.link_changed(self.mqtt.name, up, self.clock.stamp(), reason)
         )

@@ -107,6 +107,14 @@ class Intake:
             "undiscovered": self.register.undiscovered,
         }
 
+    def refuse_oversize(self, link: str, topic: str, size: int) -> None:
+        """A link did not take a message in because of its size: count it on the devices that it was for."""
+        frame = Frame(link, topic, b"", self._clock.stamp())
+        for entry in self.register.routes.of(topic):
+            entry.counters.received += 1
+            entry.counters.bad += 1
+            entry.frames.append((frame, f"frame.oversize: {size} bytes, not taken in"))
+
     # -- the loops ----------------------------------------------------------------------------------------
 
     async def _drain(self, link: FrameLink) -> None:

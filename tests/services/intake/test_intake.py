@@ -322,3 +322,10 @@ async def test_a_device_whose_first_word_is_offline_was_never_online(site: Site)
     await site.settle()
     told = [event.availability for event in site.taken() if isinstance(event, AvailabilityChanged)]
     assert told == [Availability.OFFLINE]
+
+
+async def test_a_message_too_large_is_counted_on_its_device(site: Site) -> None:
+    key = await site.adopted("a")
+    site.intake.refuse_oversize("mqtt", "p/a/data", 10_000_000)
+    assert site.register.counters(key).bad == 1
+    assert site.register.frames(key)[-1][1] == "frame.oversize: 10000000 bytes, not taken in"
