@@ -130,6 +130,12 @@ def test_certificates_near_and_past_their_end(place: Place) -> None:
     assert Level.WRONG in levels(500)
 
 
+def test_the_site_certificate_can_be_compared_before_it_is_trusted(place: Place) -> None:
+    site = SiteCa(place.data_dir / "pki")
+    findings = [f for f in installation.certificates(place) if "site-ca.pem" in f.what]
+    assert site.fingerprint in only(findings).what
+
+
 def test_a_damaged_database(place: Place) -> None:
     file = place.data_dir / "sluis.db"
     with sqlite3.connect(file) as made:

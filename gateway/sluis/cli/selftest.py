@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from sluis.model import SluisError
+
 
 @click.group()
 def selftest() -> None:
@@ -52,6 +54,9 @@ def crash(kills: int, broker_kills: int, rate: float, seed: int | None, keep: Pa
                     task, completed=done, description=f"{acknowledged} acknowledged"
                 ),
             )
+    except SluisError:
+        keep = folder  # the sentence names the log in it
+        raise
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -77,6 +82,9 @@ def clock(keep: Path | None, as_json: bool) -> None:
     folder = keep or Path(tempfile.mkdtemp(prefix="sluis-selftest-"))
     try:
         report = asyncio.run(run_clock(folder))
+    except SluisError:
+        keep = folder  # the sentence names the log in it
+        raise
     finally:
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)

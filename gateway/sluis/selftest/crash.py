@@ -64,9 +64,8 @@ class Victim:
         info = self.data_dir / "run" / "gateway.json"
         info.unlink(missing_ok=True)
         log = (self.data_dir / "selftest.log").open("ab")
-        self.process = subprocess.Popen(  # noqa: S603  (our own program)
-            [sys.executable, "-m", "sluis", "run", "--config", str(self.config)], stdout=log, stderr=log
-        )
+        command = [sys.executable, "-m", "sluis", "run", "--config", str(self.config), "--data-dir", str(self.data_dir)]
+        self.process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  (our own program)
         log.close()
         deadline = time.monotonic() + START_WITHIN_S
         while not info.exists():

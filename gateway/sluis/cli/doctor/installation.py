@@ -10,10 +10,13 @@ import stat
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sluis.cli.doctor.finding import Finding, Place, note, ok, wrong
 from sluis.model import SluisError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 SECRETS = ("run/cli-token", "run/*.json", "broker/*password*", "broker/accounts.json", "pki/**/*.key", "sluis.db*")
 """Files in the data folder that only the gateway may read."""
@@ -151,7 +154,14 @@ def certificates(place: Place) -> Iterable[Finding]:
         elif days < EXPIRES_NOTE_DAYS:
             yield note("Certificate", said, "", "The gateway renews its own; restart it when this stays.")
         else:
-            yield ok("Certificate", said)
+            yield ok("Certificate", said + (f"; fingerprint {sha256(made)}" if path.name == "site-ca.pem" else ""))
+
+
+def sha256(certificate: x509.Certificate) -> str:
+    """As phones and browsers show it, for comparing before the certificate is trusted."""
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return certificate.fingerprint(SHA256()).hex(":").upper()
 
 
 def safe_bytes(path: Path) -> bytes:
