@@ -157,7 +157,12 @@ def visit(chromium: Browser) -> Iterator[Opens]:
 
     def begin(server: Server, size: str = "phone", theme: str = "light", **more: Any) -> Visit:
         width, height = SIZES[size]
-        options: dict[str, Any] = {"locale": "nl-NL", "timezone_id": "Europe/Amsterdam", **more}
+        options: dict[str, Any] = {
+            "locale": "nl-NL",
+            "reduced_motion": "reduce",
+            "timezone_id": "Europe/Amsterdam",
+            **more,
+        }
         context = chromium.new_context(
             viewport={"width": width, "height": height}, ignore_https_errors=True, color_scheme=theme, **options
         )
