@@ -93,6 +93,8 @@ class Writer:
         self._path = path
         self._reserve = reserve
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._hurry = threading.Event()
+        """Set when something waits that is not to wait for the interval."""
         self._held: list[_Entry] = []
         self._portion = GROUP
         self._tried = 0.0
@@ -111,6 +113,7 @@ class Writer:
         """Write what is waiting, then stop. Safe to call twice."""
         if self._thread.is_alive():
             self._queue.put(None)
+            self._hurry.set()
             self._thread.join()
 
     def submit(self, lane: Lane | None, load: Any) -> Future[Any]:
@@ -120,6 +123,8 @@ class Writer:
             future.set_exception(StoreError("the store is closed"))
         else:
             self._queue.put(_Entry(lane, load, future))
+            if lane is None:
+                self._hurry.set()
         return future
 
     # -- the thread ---------------------------------------------------------------------------------------
@@ -145,14 +150,15 @@ class Writer:
         if first is None:
             return []
         group = [first]
-        hurry = first.lane is None
-        until = time.monotonic() + self.interval_s
+        if first.lane is not None and self._queue.qsize() < GROUP:
+            # Asleep for the whole interval: waking for each append would cost more than the append.
+            self._hurry.wait(self.interval_s)
+        self._hurry.clear()
         while len(group) < GROUP:
-            entry = self._take(0.0 if hurry else max(0.0, until - time.monotonic()))
+            entry = self._take(0.0)
             if entry is None:
                 break
             group.append(entry)
-            hurry = hurry or entry.lane is None
         # From here a caller can no longer cancel: a cancelled future would end this thread later.
         return [entry for entry in group if entry.future.set_running_or_notify_cancel()]
 
