@@ -86,7 +86,7 @@ def check(arguments: list[str], complete: bool) -> None:
 
 def fits(parameter: click.Parameter, value: object, context: click.Context, complete: bool) -> None:
     """Whether a value is there where it must be, and is one of those that can be."""
-    missing = value is None or value == ()
+    missing = not value or not isinstance(value, str | tuple | list)  # click marks what was not given with a sentinel
     if missing and complete and isinstance(parameter, click.Argument) and parameter.required:
         raise click.MissingParameter(param=parameter, ctx=context)
     if isinstance(value, str) and not value.isupper() and not isinstance(parameter.type, click.Path):
