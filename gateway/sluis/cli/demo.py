@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -177,7 +179,8 @@ class Director:
         if running.setup_code:
             click.echo(f"  Set-up code  {running.setup_code}   (works once: makes the first admin)")
         click.echo(f"  Certificate  {running.ca}   (trust it once: docs/how-to)")
-        click.echo("  Try          sluis devices     sluis watch     sluis demo misbehave heater drop")
+        sluis = called()
+        click.echo(f"  Try          {sluis} devices     {sluis} watch     {sluis} demo misbehave heater drop")
         click.echo("  Stop         Ctrl-C")
         click.echo()
 
@@ -263,3 +266,11 @@ def tell(control: Path, order: dict[str, Any]) -> str:
 
 
 OnReady = Callable[["Running"], None]
+
+
+def called() -> str:
+    """How this program is called from here: its name where the shell finds it, else its path."""
+    program = Path(sys.argv[0])
+    if shutil.which("sluis") or program.name != "sluis":
+        return "sluis"
+    return os.path.relpath(program)
