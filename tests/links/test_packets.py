@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluis.links.packets import Cutter, Malformed, Oversize, Published, pubacks
+from sluis.links.packets import Cutter, Malformed, Oversize, Published, publication, pubacks
 
 
 def packet(head: int, body: bytes) -> bytes:
@@ -81,3 +81,17 @@ def test_exactly_the_limit_passes() -> None:
 
 def test_acknowledgements() -> None:
     assert pubacks([1, 0x1234]) == bytes.fromhex("40020001 40021234")
+
+
+@given(st.text(min_size=1, max_size=300), st.binary(max_size=40_000), st.booleans())
+def test_what_we_publish_reads_back(topic: str, payload: bytes, retained: bool) -> None:
+    try:
+        topic.encode()
+    except UnicodeEncodeError:
+        return
+    if any(char in topic for char in "+#\0"):
+        with pytest.raises(ValueError, match="no topic"):
+            publication(topic, payload, retained)
+        return
+    (read,) = Cutter(100_000).feed(publication(topic, payload, retained))
+    assert read == Published(topic.encode(), payload, 0, retained, False)

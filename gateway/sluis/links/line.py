@@ -63,6 +63,11 @@ class Outgoing(NamedTuple):
     sent: Future[None]
 
 
+TOLD_MAX = 1_000_000
+"""Bytes of unanswered messages waiting for a broker that does not read. Whoever tells keeps the newest of each topic
+until there is room; more here would only be older."""
+
+
 class Line:
     """Shared with the link: `wanted`, `queue`, `acknowledge`, `nudge`; all else belongs to the thread."""
 
@@ -81,6 +86,8 @@ class Line:
         self._clock = clock
         self._acks: deque[Sequence[int]] = deque()
         self._outgoing: deque[Outgoing] = deque()
+        self._told: deque[bytes] = deque()
+        self._told_bytes = 0
         self._unconfirmed: dict[int, Outgoing] = {}
         self._subscribed: frozenset[str] = frozenset()
         self._connection = 0
@@ -125,6 +132,16 @@ class Line:
     def queue(self, message: Outgoing) -> None:
         self._outgoing.append(message)
         self.nudge()
+
+    def tell(self, packets: bytes, count: int) -> bool:
+        """Queue whole packets that nobody answers. False, and nothing queued, when down or the broker is behind."""
+        if not self.up or self._told_bytes > TOLD_MAX:
+            return False
+        self._told.append(packets)
+        self._told_bytes += len(packets)
+        self._count(sent=count)
+        self.nudge()
+        return True
 
     def nudge(self) -> None:
         """Let the thread look at what is queued; one byte, however often it is asked before it looks."""
@@ -290,6 +307,8 @@ class Line:
                 self._subscribe(client, self.wanted)
             while self._outgoing:
                 self._publish(client, self._outgoing.popleft())
+            if self._told and not stream.unsent:
+                self._write_told(stream)
         if client.want_write():
             _check(client.loop_write())
         if stream.unsent:
@@ -303,6 +322,13 @@ class Line:
             mids += [token & 0xFFFF for token in self._acks.popleft() if token >> 16 == connection]
         if self.up and mids:
             stream.queue(pubacks(mids))
+
+    def _write_told(self, stream: PacketStream) -> None:
+        """Only into an empty buffer: what the kernel does not take keeps waiting here, where it is counted."""
+        while self._told:
+            packets = self._told.popleft()
+            self._told_bytes -= len(packets)
+            stream.queue(packets)
 
     def _subscribe(self, client: PacketClient, wanted: frozenset[str]) -> None:
         for group in _in_groups(self._subscribed - wanted):
@@ -372,6 +398,8 @@ class Line:
             _settle(message.sent, LinkError(f"{self.settings.name} was lost: {reason}"))
         self._unconfirmed.clear()
         self._outgoing.clear()
+        self._told.clear()
+        self._told_bytes = 0
         first = was_up or not self.health.reason or self.health.reason == "not connected yet"
         since_us = self._clock.stamp().at_us if first else self.health.since_us
         self.health = replace(self.health, up=False, since_us=since_us, reason=reason, last_error=reason)

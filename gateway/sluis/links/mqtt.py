@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from sluis.links.health import LinkHealth
 from sluis.links.line import Line, Outgoing
+from sluis.links.packets import publication
 from sluis.links.recording import Recorder
 from sluis.links.session import SessionRecord
 from sluis.links.settings import MqttSettings
@@ -102,6 +103,12 @@ class MqttLink:
             await asyncio.wait_for(asyncio.wrap_future(sent), self.settings.send_timeout_s)
         except TimeoutError:
             raise LinkError(f"{self.name}: the broker did not take a message to {to}") from None
+
+    def tell(self, messages: Iterable[tuple[str, bytes, bool]]) -> bool:
+        """Publish (topic, data, retained) at quality of service 0, many at once and without waiting. False, and
+        nothing sent, when the link is down or the broker is behind. ValueError for what is no topic."""
+        packets = [publication(topic, data, retain) for topic, data, retain in messages]
+        return self._line.tell(b"".join(packets), len(packets))
 
     async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
         """Publish, then the first frame that arrives on the topic filter `reply` (not on `to`). LinkError when none

@@ -132,3 +132,22 @@ def pubacks(mids: Iterable[int]) -> bytes:
     """One PUBACK for each packet id."""
     pack = _PUBACK.pack
     return b"".join([pack(0x40, 2, mid) for mid in mids])
+
+
+def publication(topic: str, payload: bytes, retained: bool) -> bytes:
+    """A PUBLISH of quality of service 0. ValueError for a topic that cannot be one."""
+    name = topic.encode()
+    if not name or len(name) > 65_535 or any(char in topic for char in "+#\0"):
+        raise ValueError(f"{topic!r} is no topic to publish on")
+    body = struct.pack("!H", len(name)) + name + payload
+    return bytes([PUBLISH | retained]) + _length(len(body)) + body
+
+
+def _length(length: int) -> bytes:
+    """Remaining length (section 2.2.3): seven bits a byte, the lowest first."""
+    written = bytearray()
+    while True:
+        length, digit = divmod(length, 128)
+        written.append(digit | (128 if length else 0))
+        if not length:
+            return bytes(written)

@@ -255,15 +255,32 @@ class HomeAssistant:
                 # The link's listener wakes us when it is back.
                 self._wake.clear()
                 continue
-            batch = dict(list(self._waiting.items())[:AT_ONCE])
-            for topic in batch:
-                del self._waiting[topic]
-            done = await asyncio.gather(*(self._send_one(topic, *what) for topic, what in batch.items()))
-            self.published += sum(done)
-            if not self._waiting or not all(done):
+            done = self._tell_states() and await self._send_configs()
+            if not self._waiting or not done:
                 await self._clock.sleep(CONFLATE_S)
             if not self._waiting:
                 self._wake.clear()
+
+    def _tell_states(self) -> bool:
+        """States need no answer: after a break everything is said again. False when the broker takes nothing now."""
+        states = {topic: what for topic, what in self._waiting.items() if not topic.endswith("/config")}
+        if not states:
+            return True
+        if not self._link.tell((topic, body, retain) for topic, (body, retain) in states.items()):
+            return False
+        for topic in states:
+            del self._waiting[topic]
+        self.published += len(states)
+        return True
+
+    async def _send_configs(self) -> bool:
+        """Some of the configurations, each until the broker has it."""
+        batch = dict(list(self._waiting.items())[:AT_ONCE])
+        for topic in batch:
+            del self._waiting[topic]
+        done = await asyncio.gather(*(self._send_one(topic, *what) for topic, what in batch.items()))
+        self.published += sum(done)
+        return all(done)
 
     async def _send_one(self, topic: str, body: bytes, retain: bool) -> bool:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sluis.model import Actor, Device, DeviceState, Frame, Point, Receipt, Value
@@ -24,6 +24,9 @@ class PublisherLink(Protocol):
     def acknowledge(self, tokens: Sequence[int]) -> None: ...
 
     async def send(self, data: bytes, *, to: str = "", retain: bool = False) -> None: ...
+
+    def tell(self, messages: Iterable[tuple[str, bytes, bool]]) -> bool:
+        """Publish (topic, data, retained) without waiting for an answer; False when nothing was sent."""
 
 
 class Devices(Protocol):
