@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sluis.model import ApiToken, Role
+from sluis.model import ApiToken, Role, User
 from sluis.model.commands import SYSTEM
 from sluis.panel.auth import COOKIE
 from sluis.panel.door import Door
@@ -60,6 +60,14 @@ async def test_a_weak_password_does_not_use_up_the_code(site: Site) -> None:
     with pytest.raises(WeakPassword):
         await site.door.set_up(code, "anna", "short", ADDRESS)
     assert await site.door.set_up(code, "anna", PASSWORD, ADDRESS)
+
+
+async def test_an_account_made_on_the_command_line_ends_the_code(site: Site) -> None:
+    code = await site.door.open() or ""
+    await site.door.add_user(User("anna", Role.ADMIN), PASSWORD, SYSTEM)
+    with pytest.raises(SetupClosed):
+        await site.door.set_up(code, "eve", PASSWORD, ADDRESS)
+    assert not site.door.needs_setup and [user.name for user in await site.door.users()] == ["anna"]
 
 
 async def test_codes_are_typeable_and_differ() -> None:

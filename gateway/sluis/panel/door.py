@@ -194,6 +194,8 @@ class Door:
         self._passwords.check_strength(password, user.name)
         user = replace(user, name=tidy_name(user.name), created_at_us=self._now())
         await self._store.add_user(user, await self._passwords.hash(password))
+        # Made on the command line before the set-up: from here on the printed code is a spare key to the house.
+        self._setup_code = ""
         await self._audit.record(actor, "user.add", user.name, {"after": _shown(user)})
         return user
 
