@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluis.links.packets import Cutter, Malformed, Oversize, Published, publication, pubacks
+from sluis.links.packets import Cutter, Malformed, Oversize, Published, pubacks, publication
 
 
 def packet(head: int, body: bytes) -> bytes:
