@@ -183,6 +183,7 @@ def test_everything_by_keyboard(server: Server, visit: Opens, session: Any) -> N
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
     page.keyboard.press("/")
     page.wait_for_url(server.url + "/find")
 
