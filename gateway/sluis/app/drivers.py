@@ -1,18 +1,25 @@
-"""Where drivers come from: the built-in package, installed packages (entry points), files dropped into a folder."""
+"""Where drivers come from: the built-in package, installed packages (entry points), files dropped into a folder.
+
+Built-in drivers run in this process. Each other source has a driver host, a process of its own (decision 0004). A
+changed file gets a new host; the old one serves until the new one has loaded, and stays when it does not.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import traceback
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import sluis_drivers
+from sluis.hosted.host import Host
+from sluis.hosted.messages import Load
+from sluis.model import DriverError
 from sluis.runtime import Clock
 from sluis.sdk import Driver, Registry
-from sluis.sdk.loading import drivers_of, drivers_of_file
+from sluis.sdk.loading import drivers_of
 
 log = logging.getLogger(__name__)
 
@@ -35,76 +42,164 @@ def built_in() -> Iterator[type[Driver]]:
 
 
 class DriverLoader:
-    """Fills the registry, and keeps it up with the drop-in folder."""
+    """Fills the registry, keeps it up with the drop-in folder, and keeps the driver hosts alive."""
 
     def __init__(self, registry: Registry, folder: Path, clock: Clock) -> None:
         self.faults: dict[str, DriverFault] = {}
         self.sources: dict[str, str] = {}
         """Driver key -> where it came from."""
+        self.hosts: dict[str, Host] = {}
+        """Source -> the host its drivers run in."""
         self._registry = registry
         self._folder = folder
         self._clock = clock
         self._seen: dict[Path, tuple[int, int]] = {}
-        self._of_file: dict[Path, list[str]] = {}
+        self._fresh: list[Host] = []
+        """Hosts that nobody looks after yet."""
+        self._back: list[str] = []
+        """Keys of drivers whose host was restarted."""
 
-    def load(self) -> None:
+    async def load(self) -> None:
         """Everything there is now. A broken file is a fault; a broken built-in is our bug and raises."""
         for cls in built_in():
             self._registry.add(cls)
             self.sources[cls.about.key] = "built-in"
-        for entry in entry_points(group=GROUP):
-            try:
-                self._take(entry.load(), f"{entry.name} ({entry.value})")
-            except Exception:
-                self._fault(entry.name)
-        self.refresh()
+        packages = await asyncio.to_thread(_packages)
+        await self._take_all([*packages, *self._changed_files()])
 
-    def refresh(self) -> list[str]:
+    async def run(self, reload: Callable[[str], Awaitable[None]]) -> None:
+        """Follow the folder and look after the hosts; `reload` is told each key whose devices must be remade."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                fresh, self._fresh = self._fresh, []
+                for host in fresh:
+                    group.create_task(host.run())
+                await self._clock.sleep(LOOK_EVERY_S)
+                for key in await self.refresh():
+                    await reload(key)
+
+    def close(self) -> None:
+        """End all hosts."""
+        for host in self.hosts.values():
+            host.close()
+
+    async def refresh(self) -> list[str]:
         """Look at the drop-in folder; the keys of drivers that changed. The last good version of a file stays."""
-        changed: list[str] = []
-        files = {path: _version(path) for path in sorted(self._folder.glob("*.py"))} if self._folder.is_dir() else {}
-        for path in [path for path in self._seen if path not in files]:
+        changed, self._back = self._back, []
+        for name in self._gone_files():
+            self.faults.pop(name, None)
+            changed += self._remove(name)
+        changed += await self._take_all(self._changed_files())
+        return list(dict.fromkeys(changed))
+
+    # -- the folder ---------------------------------------------------------------------------------------
+
+    def _files(self) -> dict[Path, tuple[int, int]]:
+        paths = sorted(self._folder.glob("*.py")) if self._folder.is_dir() else []
+        return {path: _version(path) for path in paths}
+
+    def _gone_files(self) -> list[str]:
+        gone = self._seen.keys() - self._files().keys()
+        for path in gone:
             del self._seen[path]
-            self.faults.pop(path.name, None)
-            for key in self._of_file.pop(path, []):
-                self._registry.discard(key)
-                self.sources.pop(key, None)
-                changed.append(key)
-        for path, version in files.items():
+        return sorted(path.name for path in gone)
+
+    def _changed_files(self) -> list[Load]:
+        changed = []
+        for path, version in self._files().items():
             if self._seen.get(path) != version:
                 self._seen[path] = version
-                changed += self._load_file(path)
+                try:
+                    changed.append(Load(path.name, str(path), path.read_bytes()))
+                except OSError as error:
+                    self._fault(path.name, error)
         return changed
 
-    def _load_file(self, path: Path) -> list[str]:
+    # -- hosts --------------------------------------------------------------------------------------------
+
+    async def _take_all(self, sources: Iterable[Load]) -> list[str]:
+        """Load sources side by side, take them in one after the other; the keys that changed."""
+        changed: list[str] = []
+        for host, classes in await asyncio.gather(*map(self._started, sources)):
+            if classes:
+                changed += self._take(host, classes)
+        return changed
+
+    async def _started(self, what: Load) -> tuple[Host, list[type[Driver]]]:
+        host = Host(what, self._clock, self._changed)
         try:
-            classes = drivers_of_file(path)
-            own = self._of_file.get(path, [])
-            for cls in classes:
-                self._take(cls, path.name, own=own)
-        except BaseException as error:  # a stranger's code may raise anything, SystemExit included
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            self._fault(path.name)
-            return []
-        self.faults.pop(path.name, None)
+            classes = await host.start()
+        except Exception as error:  # a stranger's code may raise anything
+            self._fault(what.name, error)
+            return host, []
+        if not classes:
+            host.close()
+        return host, classes
+
+    def _take(self, host: Host, classes: list[type[Driver]]) -> list[str]:
+        """Put a host's drivers in the place of what its source had before; nothing of them when a key is taken."""
         keys = [cls.about.key for cls in classes]
-        gone = [key for key in own if key not in keys]
-        for key in gone:
+        try:
+            for cls in classes:
+                held = self._registry.get(cls.about.key)
+                if held is not None and self.sources.get(cls.about.key) != host.source:
+                    raise DriverError(f"driver key {cls.about.key!r} is taken by {self.sources[cls.about.key]}")
+        except DriverError as error:
+            host.close()
+            self._fault(host.source, error)
+            return []
+        gone = self._remove(host.source)
+        for cls in classes:
+            self._registry.add(cls, replace=True)
+            self.sources[cls.about.key] = host.source
+        self.hosts[host.source] = host
+        self._fresh.append(host)
+        self.faults.pop(host.source, None)
+        log.info("drivers of %s loaded: %s", host.source, ", ".join(keys))
+        return list(dict.fromkeys(keys + gone))
+
+    def _remove(self, source: str) -> list[str]:
+        """End a source's host, if it has one; the keys that were its."""
+        host = self.hosts.pop(source, None)
+        if host is None:
+            return []
+        host.close()
+        self.faults.pop(_host_of(source), None)
+        keys = [key for key, own in self.sources.items() if own == source]
+        for key in keys:
             self._registry.discard(key)
-            self.sources.pop(key, None)
-        self._of_file[path] = keys
-        log.info("driver file %s loaded: %s", path.name, ", ".join(keys))
-        return keys + gone
+            del self.sources[key]
+        return keys
 
-    def _take(self, cls: type[Driver], source: str, own: list[str] | None = None) -> None:
-        key = cls.about.key
-        self._registry.add(cls, replace=own is not None and key in own)
-        self.sources[key] = source
+    def _changed(self, host: Host) -> None:
+        """A host fell or is back."""
+        if self.hosts.get(host.source) is not host:
+            return
+        name = _host_of(host.source)
+        if not host.reason:
+            self.faults.pop(name, None)
+            self._back += [family.about.key for family in host.families]
+            return
+        then = "It stays down until the file changes or the gateway restarts." if host.parked else "It is restarted."
+        self.faults[name] = DriverFault(name, f"{host.reason}. {then}", self._clock.stamp().at_us)
 
-    def _fault(self, source: str) -> None:
-        self.faults[source] = DriverFault(source, traceback.format_exc(), self._clock.stamp().at_us)
+    def _fault(self, source: str, error: Exception) -> None:
+        told = "\n".join([*getattr(error, "__notes__", ()), f"{type(error).__name__}: {error}"])
+        self.faults[source] = DriverFault(source, told, self._clock.stamp().at_us)
         log.error("driver %s cannot be used; see its page", source)
+
+
+def _packages() -> list[Load]:
+    """The installed packages with drivers, each with its entry points."""
+    entries: dict[str, list[str]] = {}
+    for entry in entry_points(group=GROUP):
+        name = entry.dist.name if entry.dist is not None else entry.name
+        entries.setdefault(name, []).append(entry.value)
+    return [Load(name, entries=tuple(values)) for name, values in sorted(entries.items())]
+
+
+def _host_of(source: str) -> str:
+    return f"{source} (driver host)"
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from sluis.app.accounts import BrokerAccounts
 from sluis.app.config import Settings
-from sluis.app.drivers import LOOK_EVERY_S, DriverLoader
+from sluis.app.drivers import DriverLoader
 from sluis.app.lock import only_one
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
@@ -108,14 +108,22 @@ class Gateway:
     async def run(self) -> None:
         """Everything, until cancelled or until a part fails that must not."""
         self.places.make()
-        self.drivers.load()
         with only_one(self.places.run):
-            async with self._store(), self._ground(), self._lines(), self._services(), self._doors():
+            async with self._families(), self._store(), self._ground(), self._lines(), self._services(), self._doors():
                 sd_notify("READY=1")
                 self._on_ready(self._announce())
                 await asyncio.Event().wait()
 
     # -- from the ground up -------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _families(self) -> AsyncIterator[None]:
+        """The drivers, and the processes of those that are not ours."""
+        try:
+            await self.drivers.load()
+            yield
+        finally:
+            self.drivers.close()
 
     @asynccontextmanager
     async def _store(self) -> AsyncIterator[None]:
@@ -199,7 +207,7 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             for part in [*parts, self.audit, self.backups, self.upkeep, self.publishing]:
                 group.create_task(part.run())
-            group.create_task(self._follow_driver_files())
+            group.create_task(self.drivers.run(self.register.reload_driver))
             group.create_task(self._feed_watchdog())
             yield
 
@@ -260,13 +268,6 @@ class Gateway:
         self.watch.report("part-failing", failing, point="gateway:store", detail=reason)
 
     # -- small loops --------------------------------------------------------------------------------------
-
-    async def _follow_driver_files(self) -> None:
-        """Drop-in drivers are picked up, replaced and removed without a restart."""
-        while True:
-            await self.clock.sleep(LOOK_EVERY_S)
-            for key in self.drivers.refresh():
-                await self.register.reload_driver(key)
 
     async def _feed_watchdog(self) -> None:
         """Tell the service manager that the event loop turns."""

@@ -30,6 +30,12 @@ def drivers_of(package: ModuleType) -> Iterator[type[Driver]]:
 
 def drivers_of_file(path: Path) -> list[type[Driver]]:
     """The drivers of one file. Raises whatever the file raises; DriverError when it defines none."""
+    return drivers_of_text(path.read_bytes(), str(path))
+
+
+def drivers_of_text(text: bytes, origin: str) -> list[type[Driver]]:
+    """The drivers of a file's text, read from `origin` earlier. Raises as `drivers_of_file`."""
+    path = Path(origin)
     name = f"sluis_dropin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -39,7 +45,7 @@ def drivers_of_file(path: Path) -> list[type[Driver]]:
     sys.modules[name] = module
     try:
         # Compiled from the source each time: two versions within one second, of one size, share a cached .pyc.
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - this is what a drop-in is
+        exec(compile(text, origin, "exec"), module.__dict__)  # noqa: S102 - this is what a drop-in is
         classes = list(drivers_in(module))
         if not classes:
             raise DriverError(f"{path.name} defines no driver", hint="A driver is a class with an `about`.")
