@@ -38,6 +38,7 @@ from sluis.sdk import (
     Reading,
 )
 from sluis.wire.ha_discovery import CONFIG_FILTERS, OUR_ORIGIN, Found, read_announcement
+from sluis.wire.topics import is_exact, matches
 from sluis_drivers.homeassistant import availability, simple
 from sluis_drivers.homeassistant.climate import climate
 from sluis_drivers.homeassistant.lights import light
@@ -94,6 +95,8 @@ class HomeAssistantMqtt(Driver):
         self._points: dict[str, Point] = {}
         self._writes: dict[str, Any] = {}
         self._routes: dict[str, tuple[Read, ...]] = {}
+        self._wild: tuple[str, ...] = ()
+        """Those of the routes that are filters."""
         self._build()
 
     # -- what it is ---------------------------------------------------------------------------------------
@@ -118,8 +121,10 @@ class HomeAssistantMqtt(Driver):
     # -- up -----------------------------------------------------------------------------------------------
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
-        reads = self._routes.get(frame.source)
-        if reads is None:
+        reads = self._routes.get(frame.source, ())
+        if self._wild:
+            reads += tuple(read for each in self._wild if matches(each, frame.source) for read in self._routes[each])
+        if not reads:
             raise NotMine
         incoming = Incoming(frame)
         found: list[Decoded] = []
@@ -167,6 +172,7 @@ class HomeAssistantMqtt(Driver):
         for topic, read in self._attributes(entities):
             routes.setdefault(topic, []).append(read)
         self._routes = {topic: tuple(reads) for topic, reads in routes.items()}
+        self._wild = tuple(topic for topic in routes if not is_exact(topic))
         self._prove(entities)
 
     def _entities(self) -> Iterator[Entity]:

@@ -174,9 +174,10 @@ class Options:
         return tuple(dict.fromkeys(str(one) for one in found if isinstance(one, str | int | float)))[:200]
 
     def topic(self, key: str) -> str:
-        """A topic, or "" for none."""
+        """A topic, or "" for none. What is read may be a filter (`+/+/BTtoMQTT/A4C138AABBCC`); what is sent to, not."""
         value = self.text(key)
-        return checked_topic(value) if value else ""
+        sent_to = key.endswith("command_topic") or key.startswith("set_")
+        return "" if not value else checked_topic(value) if sent_to else checked_filter(value)
 
     def required(self, key: str) -> str:
         topic = self.topic(key)
@@ -210,6 +211,20 @@ class Options:
 
 def checked_topic(topic: str) -> str:
     if len(topic) > TOPIC_MAX or "+" in topic or "#" in topic or "\0" in topic or topic.startswith("$"):
+        raise Unusable(f"{topic!r:.60} is not the topic of a device")
+    return topic
+
+
+def checked_filter(topic: str) -> str:
+    """A topic, or a filter that names its device: OpenMQTTGateway and Theengs write `+/+/BTtoMQTT/<mac>`, because any
+    of several gateways may hear the device. Two levels must be words, the last of them among those: with less, a
+    stranger's description could draw everybody's messages to itself."""
+    levels = topic.split("/")
+    if "+" not in levels[:-1]:
+        return checked_topic(topic)
+    words = [level for level in levels if level != "+"]
+    checked_topic("/".join(words))
+    if len(words) < 2 or not all(words) or len(topic) > TOPIC_MAX:
         raise Unusable(f"{topic!r:.60} is not the topic of a device")
     return topic
 
@@ -355,6 +370,7 @@ __all__ = [
     "Unusable",
     "Write",
     "check_wish",
+    "checked_filter",
     "checked_topic",
     "nothing_known",
     "reads_choice",
