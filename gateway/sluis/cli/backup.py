@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -102,7 +103,11 @@ def restore_backup(
     )
     if not (keys.passphrase or keys.identities):
         keys = Keys(click.prompt("Passphrase", hide_input=True))
+    new = not target.exists()
     (target / "run").mkdir(parents=True, exist_ok=True)
     with only_one(target / "run"):
         aside = restore(file, target, keys, time.time_ns() // 1000)
+    if new and aside:
+        shutil.rmtree(aside)  # nothing but the lock
+        aside = None
     click.echo(f"Restored to {target}." + (f" What was there is now in {aside}." if aside else ""))
