@@ -2,7 +2,7 @@
 
 Rooms, from top to bottom (imports only point down; `lint-imports` checks it):
 
-    cli -> demo -> app -> panel | links | store -> services -> runtime -> deciders -> sdk | wire -> model
+    cli -> demo -> app -> panel | links | store | hosted -> services -> runtime -> deciders -> sdk | wire -> model
 """
 
 __version__ = "0.1.0"

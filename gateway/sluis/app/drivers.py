@@ -1,6 +1,6 @@
 """Where drivers come from: the built-in package, installed packages (entry points), files dropped into a folder.
 
-Built-in drivers run in this process. Each other source has a driver host, a process of its own (decision 0004). A
+Built-in drivers run in this process. Each other source has a driver host, a process of its own (decision 0009). A
 changed file gets a new host; the old one serves until the new one has loaded, and stays when it does not.
 """
 
