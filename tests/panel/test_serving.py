@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -17,6 +18,7 @@ import pytest
 from sluis.links.site_ca import SiteCa
 from sluis.model import ConfigError, Role
 from sluis.model.commands import SYSTEM
+from sluis.panel.gate import OPEN_OF_ONE
 from sluis.panel.serving import PanelServer, Tls
 from sluis.panel.settings import PanelSettings
 from tests.panel.conftest import Site, a_site
@@ -170,6 +172,28 @@ async def test_rubbish_on_the_port_harms_nobody(served: Served) -> None:
         writer.close()
     async with served.client() as client:
         assert (await client.get("/healthz")).json() == {"alive": True}
+
+
+async def test_connections_without_end_take_a_bounded_number_of_file_descriptors(served: Served) -> None:
+    def ours() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async def one() -> asyncio.StreamWriter:
+        return (await asyncio.open_connection("127.0.0.1", served.server.port))[1]
+
+    before = ours()
+    opened = [await one() for _ in range(OPEN_OF_ONE + 100)]
+    # Our own ends count too: each side of a connection that was let in is one.
+    assert ours() - before - len(opened) <= OPEN_OF_ONE
+    for writer in opened:
+        writer.close()
+    await asyncio.gather(*(writer.wait_closed() for writer in opened), return_exceptions=True)
+    async with served.client() as client, asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                assert (await client.get("/healthz")).status_code == 200, "and there is room again"
+                break
+            await asyncio.sleep(0.02)
 
 
 async def test_a_client_that_never_finishes_its_request_is_let_go(

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from sluis.model import ConfigError
+from sluis.panel.gate import Gate
 from sluis.panel.patience import patient
 from sluis.panel.settings import PanelSettings
 from sluis.panel.trust import trust_app
@@ -140,7 +141,7 @@ class _Server(uvicorn.Server):
 def bind(host: str, port: int, setting: str) -> socket.socket:
     """A listening TCP socket."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = Gate(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
