@@ -56,6 +56,8 @@ class DriverLoader:
         self._seen: dict[Path, tuple[int, int]] = {}
         self._fresh: list[Host] = []
         """Hosts that nobody looks after yet."""
+        self._replaced: list[Host] = []
+        """Hosts that serve until all devices are remade with their successor's drivers."""
         self._back: list[str] = []
         """Keys of drivers whose host was restarted."""
 
@@ -77,9 +79,11 @@ class DriverLoader:
                 await self._clock.sleep(LOOK_EVERY_S)
                 for key in await self.refresh():
                     await reload(key)
+                self._end_replaced()
 
     def close(self) -> None:
         """End all hosts."""
+        self._end_replaced()
         for host in self.hosts.values():
             host.close()
 
@@ -88,7 +92,7 @@ class DriverLoader:
         changed, self._back = self._back, []
         for name in self._gone_files():
             self.faults.pop(name, None)
-            changed += self._remove(name)
+            changed += self._forget(name)
         changed += await self._take_all(self._changed_files())
         return list(dict.fromkeys(changed))
 
@@ -148,7 +152,7 @@ class DriverLoader:
             host.close()
             self._fault(host.source, error)
             return []
-        gone = self._remove(host.source)
+        gone = self._forget(host.source)
         for cls in classes:
             self._registry.add(cls, replace=True)
             self.sources[cls.about.key] = host.source
@@ -158,12 +162,16 @@ class DriverLoader:
         log.info("drivers of %s loaded: %s", host.source, ", ".join(keys))
         return list(dict.fromkeys(keys + gone))
 
-    def _remove(self, source: str) -> list[str]:
-        """End a source's host, if it has one; the keys that were its."""
+    def _end_replaced(self) -> None:
+        while self._replaced:
+            self._replaced.pop().close()
+
+    def _forget(self, source: str) -> list[str]:
+        """Take a source's drivers out, if it has any; their keys."""
         host = self.hosts.pop(source, None)
         if host is None:
             return []
-        host.close()
+        self._replaced.append(host)
         self.faults.pop(_host_of(source), None)
         keys = [key for key, own in self.sources.items() if own == source]
         for key in keys:

@@ -9,7 +9,6 @@ process.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import io
 import os
@@ -66,18 +65,16 @@ def main() -> NoReturn:
 
 def confine(parent: int) -> None:
     """Limits, and an end together with the gateway."""
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    os.set_blocking(1, False)
+    os.set_blocking(2, False)
+    sys.stdout = sys.stderr = Voice()
+    _tie_to_parent()
     try:
         Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO))
     except OSError:  # some containers have no /proc to write to; then all are equal before the kernel
         pass
     if os.getppid() != parent:  # it died before the line above
         os._exit(0)
-    os.set_blocking(1, False)
-    os.set_blocking(2, False)
-    sys.stdout = sys.stderr = Voice()
     os.register_at_fork(after_in_child=_no_children)
     for what, most in LIMITS:
         _, hard = resource.getrlimit(what)
@@ -86,6 +83,19 @@ def confine(parent: int) -> None:
             resource.setrlimit(what, (wanted, wanted))
         except (OSError, ValueError) as error:
             sys.stderr.write(f"limit {what} not set: {error}\n")
+
+
+def _tie_to_parent() -> None:
+    """Let the kernel end this process when the gateway dies; without it, the closed channels do (unless it hangs)."""
+    try:
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+    except (ImportError, OSError, MemoryError) as error:  # where memory may not be executable, old libffi fails
+        sys.stderr.write(f"not tied to the gateway's life: {error!r}\n")
+        return
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def _no_children() -> NoReturn:

@@ -57,6 +57,11 @@ class Life:
         self.acts = Acts(performing, source)
         try:
             self.process = _start(calls.fileno(), acts.fileno(), speech)
+        except OSError:
+            ours.close()
+            performing.close()
+            os.close(self._speech)
+            raise
         finally:
             calls.close()
             acts.close()
