@@ -118,6 +118,8 @@ async def test_a_changed_file_is_in_use_for_the_devices_there_are(house: House) 
     (house.folder / "strange.py").write_text(STRANGE.replace("int(frame.data)", "int(frame.data) * 2"))
     os.utime(house.folder / "strange.py", ns=(1, 1))
     await house.feed_until(b"7", "strange-a", 14)
+    assert house.site.register.counters("strange-a").faults == 0
+    assert len(house.loader.hosts) == 1
 
 
 async def test_a_package_with_an_entry_point_is_hosted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
