@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Done, write_address
 from tests.panel.conftest import Site
 
-from sluis.model import Role
+from sluis.model import Availability, Presence, Role
 
 Run = Callable[..., Awaitable[Done]]
 JsonOf = Callable[..., Awaitable[Any]]
@@ -55,6 +55,11 @@ async def test_read_prints_the_bare_value_and_fails_on_one_not_to_be_relied_on(s
     assert (done.exit_code, done.stdout) == (0, "on\n")
     assert (await run("read", "Lamp")).exit_code == 2
     assert (await run("read", "Lamp/nothing")).exit_code == 1
+    site.register.twin("meter-two").presence(Presence(Availability.OFFLINE), site.stamp())
+    gone = await run("read", "Lamp/relay")
+    assert gone.exit_code == 1
+    assert "Lamp is offline" in gone.stderr
+    assert "may be old" in (await run("points", "Lamp")).stdout
 
 
 async def test_set_waits_for_the_device(site: Site, run: Run, json_of: JsonOf) -> None:

@@ -119,7 +119,7 @@ def device(where: Where, key: str, json_: bool) -> None:
         ]
     )
     click.echo()
-    points_table(held)
+    points_table(found, held)
 
 
 @click.command()
@@ -138,7 +138,7 @@ def points(where: Where, key: str, json_: bool) -> None:
     if json_:
         out(held)
     else:
-        points_table(held)
+        points_table(found, held)
 
 
 @click.command()
@@ -155,7 +155,8 @@ def read(where: Where, point: str, json_: bool) -> None:
     test "$(sluis read reception_lamp/state)" = on
     """
     with where.client() as client:
-        found = client.get("points", *split_point(client, point))
+        device, key = device_and_point(client, point)
+        found = client.get("points", device["key"], key)
     if json_:
         out(found)
     reported = found["reported"]
@@ -170,9 +171,19 @@ def read(where: Where, point: str, json_: bool) -> None:
             f"the last report is {age(reported['at_us'])}" if reported["stale"] else "the device says the value is bad"
         )
         raise Failure(f"{point} is not to be relied on: {why}")
+    if device["availability"] != "online":
+        raise Failure(f"{point} is not to be relied on: {unreachable(device)}")
 
 
-def points_table(held: list[dict[str, Any]]) -> None:
+def unreachable(device: dict[str, Any]) -> str:
+    """Why nobody knows whether a device's values still hold."""
+    state = "is offline" if device["availability"] == "offline" else "may be out of reach"
+    return f"{device['name']} {state}" + (f" ({device['reason']})" if device["reason"] else "")
+
+
+def points_table(device: dict[str, Any], held: list[dict[str, Any]]) -> None:
+    if device["availability"] != "online":
+        click.echo(f"These values may be old: {unreachable(device)}.\n")
     rows = [[p["key"], shown(p), age(p["reported"]["at_us"]) if p["reported"] else "-", may_set(p)] for p in held]
     table(["Point", "Value", "Reported", "Can be set"], rows, "This device has no points.")
 
@@ -234,7 +245,13 @@ def suggestion(word: str, known: dict[str, Any]) -> str:
 
 def split_point(client: Client, point: str) -> tuple[str, str]:
     """(device key, point key) of DEVICE/POINT, where DEVICE may be a name."""
+    device, key = device_and_point(client, point)
+    return device["key"], key
+
+
+def device_and_point(client: Client, point: str) -> tuple[dict[str, Any], str]:
+    """(device, point key) of DEVICE/POINT."""
     name, slash, key = point.rpartition("/")
     if not slash or not name or not key:
         raise click.UsageError(f"{point!r} is no point; write DEVICE/POINT, e.g. tasmota-d8bfc01a2b3c/power")
-    return resolve(client, name)["key"], key
+    return resolve(client, name), key

@@ -77,7 +77,7 @@ def budget(where: Where, json_: bool) -> None:
         + (
             f"The card lasts about {life:.1f} years at this rate."
             if life
-            else "Nothing is known about the card's endurance."
+            else "How long the card lasts is not known yet."
         )
     )
     if found["note"]:
