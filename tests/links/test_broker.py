@@ -339,6 +339,14 @@ async def test_killed_under_load_it_comes_back_and_nothing_acknowledged_is_lost(
     assert link.health().reconnects == 1
 
 
+async def test_a_broker_that_hangs_is_replaced(own_broker: Mosquitto, eventually: Eventually) -> None:
+    own_broker.hung_after_s = 0.2
+    hung = own_broker.health().pid
+    os.kill(hung, signal.SIGSTOP)
+    await eventually(lambda: own_broker.up and own_broker.health().pid != hung, within_s=40)
+    assert own_broker.restarts == 1 and not Path(f"/proc/{hung}").exists()
+
+
 async def test_a_port_in_use_is_named(tmp_path: Path, free_port: int) -> None:
     with socket.create_server(("127.0.0.1", free_port)):
         broker = Mosquitto(BrokerSettings(local_port=free_port), tmp_path, SystemClock())

@@ -24,7 +24,7 @@ from pathlib import Path
 from sluis.links.broker.binary import Binary, find_mosquitto
 from sluis.links.broker.config import Identity, Ports, configuration
 from sluis.links.broker.credentials import Credentials
-from sluis.links.broker.probe import knock
+from sluis.links.broker.probe import SILENT, knock
 from sluis.links.files import write_whole
 from sluis.links.health import BrokerHealth
 from sluis.links.settings import BrokerSettings
@@ -42,6 +42,13 @@ STOP_WITHIN_S = 8.0
 
 STEADY_S = 30.0
 """A broker that ran this long was healthy: the next end starts the back-off anew."""
+
+ASK_EVERY_S = 5.0
+"""How often a running broker is asked whether it answers. Each time is one connection on loopback."""
+
+HUNG_AFTER_S = 60.0
+"""A broker that lives and says nothing for so long hangs, and is killed. While it saves 200 MB of queues to a slow card
+it is silent for some 20 s, and killing it then would lose what it saves; longer, and the house stays deaf."""
 
 GATEWAY = "sluis-gateway"
 """Our own account's name."""
@@ -81,6 +88,7 @@ class Mosquitto:
             plain=_chosen(settings.plain_port),
             certificate=_chosen(settings.certificate_port) if encrypted and ca is not None else -1,
         )
+        self.hung_after_s = HUNG_AFTER_S
         self.restarts = 0
         self.last_words: deque[str] = deque(maxlen=20)
         """Its newest log lines, for the system page."""
@@ -196,11 +204,25 @@ class Mosquitto:
         process = self._process
         if process is None:
             return
-        await process.wait()
+        await self._until_end_or_hung(process)
         if self.up or not self._reason:
             self._since_us = self._clock.stamp().at_us
             self._reason = f"ended with {_end_of(process.returncode)}"
             log.warning("mosquitto %s; starting it again", self._reason)
+
+    async def _until_end_or_hung(self, process: asyncio.subprocess.Process) -> None:
+        """A broker that is stopped or stuck never ends by itself, and SIGTERM would wait with it."""
+        heard = self._clock.stamp().mono_us
+        ended = asyncio.ensure_future(process.wait())
+        try:
+            while not (await asyncio.wait([ended], timeout=min(ASK_EVERY_S, self.hung_after_s / 4)))[0]:
+                if await knock(self.local_port, PROBE, self._probe_password) != SILENT:
+                    heard = self._clock.stamp().mono_us
+                elif self._clock.stamp().mono_us - heard > self.hung_after_s * 1e6:
+                    log.warning("mosquitto says nothing for %.0f s; killing it", self.hung_after_s)
+                    self._signal(signal.SIGKILL)
+        finally:
+            ended.cancel()
 
     async def _pass_on_log(self, process: asyncio.subprocess.Process) -> None:
         """mosquitto's log is ours. What is no error is for those who look for it."""

@@ -8,6 +8,9 @@ from contextlib import suppress
 
 ANSWER_WITHIN_S = 3.0
 
+SILENT = "does not answer"
+"""Neither yes nor no: also a broker that is full or does not know us says something."""
+
 _REFUSALS = {1: "protocol version", 2: "client id", 3: "unavailable", 4: "user name or password", 5: "not authorised"}
 
 
@@ -24,6 +27,8 @@ async def knock(port: int, username: str, password: str, host: str = "127.0.0.1"
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
+    except TimeoutError:
+        return SILENT
     except (OSError, asyncio.IncompleteReadError) as error:
         return str(error) or type(error).__name__
     if answer[:2] != b"\x20\x02":
