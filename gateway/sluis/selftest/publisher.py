@@ -14,6 +14,10 @@ WINDOW = 200
 """Messages on their way at once. A device with a smaller one is gentler; a larger one only deepens the resend."""
 
 
+EARLY = -1
+"""Stands for the sequence number of a message whose answer came before its own number was noted."""
+
+
 @dataclass
 class Publisher:
     """Publishes `{"boot", "seq", "count"}` on `topic` at `rate_per_s` from its own thread until stopped.
@@ -106,13 +110,19 @@ class Publisher:
 
     def _publish(self, client: mqtt.Client, mids: dict[int, int], seq: int) -> None:
         body = json.dumps({"boot": self.boot, "seq": seq, "count": seq})
+        # Never hold our lock while calling paho: it calls `_acknowledge` holding a lock of its own.
+        mid = client.publish(self.topic, body, qos=1).mid
         with self._lock:
-            info = client.publish(self.topic, body, qos=1)
-            mids[info.mid] = seq
+            if mids.setdefault(mid, seq) != EARLY:
+                return
+        self._acknowledge(mids, mid, seq)
 
-    def _acknowledge(self, mids: dict[int, int], mid: int) -> None:
+    def _acknowledge(self, mids: dict[int, int], mid: int, seq: int | None = None) -> None:
         with self._lock:
-            seq = mids.pop(mid, None)
-        if seq is not None:
-            self._pending.pop(seq, None)
-            self.acknowledged.add(seq)
+            if seq is None and mid not in mids:
+                mids[mid] = EARLY  # the answer is here before we know the number it answers
+                return
+            known = mids.pop(mid)
+        done = known if seq is None else seq
+        self._pending.pop(done, None)
+        self.acknowledged.add(done)
