@@ -61,13 +61,18 @@ def health(readings: Readings) -> StoreHealth:
 
 
 def follow_condition(readings: Readings, told: Callable[[Condition, str], None]) -> None:
-    """Call `told(condition, reason)` in the running event loop at every change: full, failing, ok again."""
+    """Call `told(condition, reason)` in the running event loop: what it is now, then at every change.
+
+    Also when all is well: an alert that an earlier life left open knows no other way to end.
+    """
     loop = asyncio.get_running_loop()
 
     def changed(condition: Condition, reason: str) -> None:
         loop.call_soon_threadsafe(told, condition, reason)
 
-    readings.database.writer.on_condition = changed
+    writer = readings.database.writer
+    writer.on_condition = changed
+    told(writer.condition, writer.reason)
 
 
 def check_integrity(path: Path, *, thorough: bool = False) -> list[str]:

@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from sluis.model import (
     AvailabilityChanged,
@@ -97,6 +98,8 @@ class Watch:
         )
         self._replan = asyncio.Event()
         self._asleep_until: int | None = None
+        self._early: list[tuple[str, bool, dict[str, Any]]] | None = []
+        """What was said before the open alerts were known; None from then on."""
 
     # -- for others ---------------------------------------------------------------------------------------
 
@@ -112,6 +115,10 @@ class Watch:
     ) -> None:
         """Say whether something is so: one of `rules.conditions.HAPPENINGS`, about a device, one of its points, or
         the house (`point` is then `link:NAME` or `gateway:WHAT`). Say it as often as you like."""
+        if self._early is not None:
+            said = {"device": device, "point": point, "detail": detail, "wish": wish}
+            self._early.append((what, present, said))
+            return
         now_us = self._clock.stamp().mono_us
         subject = self._subject(device, point)
         if not present and all(self.alerts.held(*track.key) is None for track in self._existing(what, subject)):
@@ -131,6 +138,9 @@ class Watch:
     async def run(self) -> None:
         await self._load()
         self.started = True
+        early, self._early = self._early or [], None
+        for what, present, said in early:
+            self.report(what, present, **said)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen())
             group.create_task(self._wait_for_time())

@@ -22,6 +22,7 @@ from sluis.model import (
     Stage,
     Value,
 )
+from sluis.runtime import ManualClock
 from sluis.twins.twin import Desired
 from sluis.watch.alerts import UnknownAlert
 from sluis.watch.rulebook import UnknownRule
@@ -254,6 +255,18 @@ async def test_the_house_reports_what_it_finds(site: Site) -> None:
     site.clock.trusted = False
     await site.pass_s(320)
     assert site.open() == [("clock-distrusted", "gateway:clock")]
+
+
+async def test_what_healed_while_the_gateway_was_away_is_cleared_by_what_is_said_at_the_start(site: Site) -> None:
+    site.watch.report("disk-full", True, point="gateway:disk")
+    assert site.open() == [("disk-full", "gateway:disk")]
+    await site.alerts.history(1)
+    await site.stop()
+    after = Site(site.folder, ManualClock(site.clock.at_us + 60_000_000))
+    after.watch.report("disk-full", False, point="gateway:disk")
+    await after.start()
+    assert after.open() == []
+    await after.stop()
 
 
 async def test_a_retired_device_takes_its_alerts_along(site: Site) -> None:
