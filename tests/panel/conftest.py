@@ -181,7 +181,7 @@ class BrokerAccounts:
     def accounts(self) -> Sequence[AnAccount]:
         return list(self.held.values())
 
-    async def issue(self, driver: str, native_id: str, actor: Actor) -> AnAccount:
+    async def issue(self, driver: str, native_id: str, actor: Actor, topic: str = "") -> AnAccount:
         name = f"{driver}-{native_id}"
         self.held[name] = AnAccount(name, "", driver, native_id)
         return self.held[name]

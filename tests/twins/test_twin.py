@@ -149,3 +149,17 @@ def test_a_device_that_speaks_for_itself_is_online_again_once_heard_after_its_ca
     heard = twin.heard(at(3))
     assert heard is not None
     assert heard.availability is Availability.ONLINE
+
+
+def test_the_last_word_of_a_device_that_is_gone_is_shown_as_stale_until_it_is_back() -> None:
+    twin = make_twin()
+    twin.presence(Presence(Availability.ONLINE), at(0))
+    twin.apply(Reading("relay", True), at(1))
+    assert twin.shown("relay") == twin.reported["relay"]
+    twin.presence(Presence(Availability.OFFLINE), at(2))
+    shown = twin.shown("relay")
+    assert shown is not None
+    assert (shown.value, shown.quality, shown.stale) == (True, Quality.BAD, True)
+    twin.presence(Presence(Availability.ONLINE), at(3))
+    assert twin.shown("relay") == twin.reported["relay"]
+    assert twin.shown("temperature") is None

@@ -199,7 +199,14 @@ class Gateway:
         )
         self.watching = build_watching(self)
         self.watch = self.watching.watch
-        self.backups = Backups(self.places.root, self.settings.backup, self.clock, self.audit, config=self.config_file)
+        self.backups = Backups(
+            self.places.root,
+            self.settings.backup,
+            self.clock,
+            self.audit,
+            config=self.config_file,
+            on_problem=self._backup_changed,
+        )
         self.upkeep = Upkeep(self.readings, self.clock)
         follow_condition(self.readings, self._store_changed)
         self.publishing = Publishing(self)
@@ -260,6 +267,9 @@ class Gateway:
             return None
         hostname = self.settings.panel.hostname
         return BrokerAccounts(self.broker, self.registry, self.register, self.audit, hostname)
+
+    def _backup_changed(self, problem: str) -> None:
+        self.watch.report("part-failing", bool(problem), point="gateway:backup", detail=problem)
 
     def _store_changed(self, condition: Condition, reason: str) -> None:
         full = condition is Condition.FULL

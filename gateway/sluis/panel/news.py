@@ -184,7 +184,8 @@ def device_now(device: Device, twin: Twin) -> DeviceNow:
             held.stale,
             desired[key].value if key in desired else None,
         )
-        for key, held in twin.reported.items()
+        for key, held in ((key, twin.shown(key)) for key in twin.reported)
+        if held is not None
     }
     availability, since_us = twin.availability.value, twin.since.at_us
     return DeviceNow(device.key, device.label, device.area, availability, twin.reason, since_us, points)

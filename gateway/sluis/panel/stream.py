@@ -122,8 +122,23 @@ class Hub:
             items.append(self._item(event))
             if isinstance(event, DeviceChanged):
                 self._forget(event.device.key)
+            elif isinstance(event, AvailabilityChanged):
+                items += self._values_of(event.device)
         self._offer(items)
         self._plan()
+
+    def _values_of(self, key: str) -> list[Item]:
+        """What a device's points say now that it went away or came back: stale, or no longer stale."""
+        try:
+            twin = self._house.register.twin(key)
+        except UnknownDevice:
+            return []
+        shown = [(point, twin.shown(point)) for point in twin.reported]
+        return [
+            self._item(ReadingChanged(key, point, held.value, held.quality, held.stamp, held.value, held.stale))
+            for point, held in shown
+            if held is not None
+        ]
 
     def _heard(self, now: float) -> bool:
         """Whether anybody listens, or did a moment ago."""

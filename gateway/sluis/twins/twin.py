@@ -82,6 +82,14 @@ class Twin:
         if key in self.points:
             self.reported[key] = Reported(value, Quality.BAD, stamp, stale=True)
 
+    def shown(self, key: str) -> Reported | None:
+        """What a point says, as it may be shown: the last word of a device that cannot be reached is stale, whatever
+        its own interval. None for nothing yet."""
+        held = self.reported.get(key)
+        if held is None or held.stale or self.availability is Availability.ONLINE:
+            return held
+        return Reported(held.value, Quality.BAD, held.stamp, stale=True)
+
     def apply(self, reading: Reading, stamp: Stamp) -> ReadingChanged:
         """Take a reading in. Implausible when its value is of the wrong type for the point."""
         point = self.points.get(reading.point)

@@ -144,7 +144,7 @@ def device_out(register: Register, device: Device) -> DeviceOut:
 
 
 def reported_out(twin: Twin, key: str) -> ReportedOut | None:
-    held = twin.reported.get(key)
+    held = twin.shown(key)
     if held is None:
         return None
     return ReportedOut(value=held.value, quality=held.quality.word, at_us=held.stamp.at_us, stale=held.stale)

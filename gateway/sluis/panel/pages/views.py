@@ -148,7 +148,7 @@ def device_view(register: Register, device: Device, actor: Actor, tongue: Tongue
 
 def point_view(device: Device, point: Point, twin: Twin, may: bool, tongue: Tongue, now_us: int) -> PointView:
     """A point as this person sees it."""
-    held = twin.reported.get(point.key)
+    held = twin.shown(point.key)
     wish = twin.desired.get(point.key)
     on, off = on_off_of(point, tongue)
     show = _Shower(point, on, off, tongue)
