@@ -62,6 +62,11 @@ IDENTITIES = 65_536
 client's resend after a lost acknowledgement."""
 
 
+GATHER_S = 0.02
+"""Changes of what must be subscribed are gathered this long: two thousand devices coming into use are some dozens of
+subscriptions, not two thousand. Longer and a freshly adopted device is heard noticeably later."""
+
+
 class Intake:
     """Drains the links. `run` ends only by cancellation or when the store fails for good."""
 
@@ -140,6 +145,8 @@ class Intake:
             for link in self._links.values():
                 link.set_filters(filters)
             await self.register.filters_changed.wait()
+            # Devices that are adopted together are subscribed together.
+            await self._clock.sleep(GATHER_S)
 
     async def _expire(self) -> None:
         """Notice silence, once a second."""

@@ -16,12 +16,14 @@ class Routes:
     def __init__(self) -> None:
         self._exact: dict[str, tuple[Entry, ...]] = {}
         self._wild: list[tuple[str, Entry]] = []
+        self._topics: dict[Entry, list[str]] = {}
         self._cache: dict[str, tuple[Entry, ...]] = {}
 
     def add(self, entry: Entry) -> None:
         if entry.driver is None:
             return
-        for topic in entry.driver.topics():
+        topics = self._topics[entry] = list(entry.driver.topics())
+        for topic in topics:
             if is_exact(topic):
                 self._exact[topic] = (*self._exact.get(topic, ()), entry)
             else:
@@ -29,8 +31,12 @@ class Routes:
         self._cache.clear()
 
     def remove(self, entry: Entry) -> None:
-        self._wild = [pair for pair in self._wild if pair[1] is not entry]
-        for topic in [topic for topic, entries in self._exact.items() if entry in entries]:
+        topics = self._topics.pop(entry, [])
+        if not topics:
+            return
+        if not all(is_exact(topic) for topic in topics):
+            self._wild = [pair for pair in self._wild if pair[1] is not entry]
+        for topic in dict.fromkeys(topic for topic in topics if is_exact(topic)):
             left = tuple(one for one in self._exact[topic] if one is not entry)
             if left:
                 self._exact[topic] = left

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sluis.intake import Intake, IntakeSettings, Register
+from sluis.intake.intake import GATHER_S
 from sluis.intake.ports import Batch
 from sluis.model import (
     Actor,
@@ -215,7 +216,7 @@ class Site:
     async def settle(self) -> None:
         """Let everything that can happen now happen."""
         await self.clock.advance(0)
-        await self.clock.advance(0)
+        await self.clock.advance(GATHER_S)
 
     async def adopted(self, native_id: str, **said: Any) -> str:
         """A device that announced itself and was adopted."""
