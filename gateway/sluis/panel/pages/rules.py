@@ -40,6 +40,26 @@ CONDITIONS: dict[str, tuple[str, str]] = {
 }
 """Word of the condition in the file: what people read, and what its value is."""
 
+FACTS: dict[str, str] = {
+    "offline": N_("cannot be reached"),
+    "unheard": N_("has not been heard"),
+    "not-back": N_("is not back after an outage"),
+    "disagreement": N_("does not do what it was told"),
+    "not-effective": N_("was commanded without effect"),
+    "flood": N_("sends far too much"),
+    "driver-fault": N_("makes its driver fail"),
+    "link-down": N_("a link is down"),
+    "disk-full": N_("the disk is full"),
+    "clock-distrusted": N_("the clock cannot be believed"),
+    "rules-broken": N_("the rules file has an error"),
+    "notify-failing": N_("messages cannot be delivered"),
+    "part-failing": N_("a part of the gateway fails"),
+}
+"""The conditions that have no number, in words."""
+
+ABOUT_A_DEVICE = ("offline", "unheard", "not-back", "flood", "driver-fault")
+ABOUT_A_POINT = ("disagreement", "not-effective")
+
 HOUSE_ONLY = ("happens", "reach")
 """Conditions of the built-in rules: their forms are not made anew by hand, only switched, dated and ranked."""
 
@@ -76,6 +96,8 @@ def _sentence(body: Row, speech: Tongue) -> str:
     on, when = body.get("on", {}), body.get("when", {})
     word = next((one for one in CONDITIONS if one in when), "")
     quantity = str(on.get("quantity", ""))
+    if word in HOUSE_ONLY and str(when[word]) in FACTS:
+        return _fact(str(when[word]), body, speech)
     what = speech(QUANTITIES[quantity]) if quantity in QUANTITIES else quantity or str(on.get("point", ""))
     where = str(on.get("area") or on.get("device") or speech("everywhere"))
     condition = f"{speech(CONDITIONS[word][0])} {_value(when[word], speech)}" if word else "?"
@@ -85,6 +107,20 @@ def _sentence(body: Row, speech: Tongue) -> str:
     if body.get("for_s"):
         text += ", " + speech("for at least %(span)s", span=speech.span(float(body["for_s"])))
     return text
+
+
+def _fact(fact: str, body: Row, speech: Tongue) -> str:
+    """A rule about something that is so or not."""
+    said = speech(FACTS[fact])
+    if fact in ABOUT_A_DEVICE:
+        said = f"{speech(N_('A device'))} {said}"
+    elif fact in ABOUT_A_POINT:
+        said = f"{speech(N_('A point'))} {said}"
+    else:
+        said = said[:1].upper() + said[1:]
+    if body.get("for_s"):
+        said += ", " + speech("for at least %(span)s", span=speech.span(float(body["for_s"])))
+    return said
 
 
 def _value(value: object, speech: Tongue) -> str:

@@ -242,10 +242,23 @@ PROBLEMS: dict[str, tuple[str, str]] = {
 """By error code: what happened, and what to do. Others show the gateway's own (English) sentence."""
 
 
+KEYS: dict[str, str] = {
+    "energy_today": N_("Energy today"),
+    "energy_yesterday": N_("Energy yesterday"),
+    "energy_tariff": N_("Energy by tariff"),
+    "energy_returned": N_("Energy returned"),
+    "apparent_power": N_("Apparent power"),
+    "reactive_power": N_("Reactive power"),
+}
+"""Keys that say more than their quantity: a plug that counts energy three ways must not call all three energy."""
+
+
 def label_of(point: Point, tongue: Tongue) -> str:
-    """What people call a point: the driver's name for it, else from its quantity or key."""
+    """What people call a point: the driver's name for it, else from its key or quantity."""
     if point.name:
         return point.name
+    if point.key in KEYS:
+        return tongue(KEYS[point.key])
     for name in (point.quantity, point.key):
         if name in QUANTITIES:
             return tongue(QUANTITIES[name])
