@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= var/demo
 
-.PHONY: help run test lint bench soak fuzz dev format panel install uninstall test-install clean
+.PHONY: help run test lint bench soak fuzz dev format panel install uninstall test-install test-ha screenshots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 24
@@ -48,6 +48,15 @@ install: ## install the service on this machine (as root; see docs/how-to/instal
 
 uninstall: ## remove the service; keeps the data unless PURGE=1
 	@packaging/uninstall $(ARGS)
+
+test-ha: dev ## against a real Home Assistant, in a virtual environment of its own under var/ (slow)
+	@[ -x var/hass/bin/hass ] || { $(BIN)/uv venv -q --python 3.11 var/hass && $(BIN)/uv pip install -q -p var/hass \
+	  homeassistant==2024.3.3 paho-mqtt==1.6.1 SQLAlchemy==2.0.27 home-assistant-frontend==20240307.0 janus Pillow \
+	  securetar 'josepy<2' psutil-home-assistant psutil 'numpy<2' fnv-hash-fast PyTurboJPEG==1.7.1; }
+	@SLUIS_HASS=$(CURDIR)/var/hass/bin/hass $(BIN)/pytest -q -m soak tests/homeassistant
+
+screenshots: dev ## renew the pictures in docs/screenshots
+	@SLUIS_SCREENSHOTS=1 $(BIN)/pytest -q tests/panel/browser/test_screenshots.py
 
 test-install: dev ## install into a fresh Debian root, start, uninstall (slow, as root)
 	@$(BIN)/pytest -q packaging --timeout 0
