@@ -26,7 +26,9 @@ dev: $(VENV)/.dev panel ## set up everything for working on Sluis
 	@echo "Ready. Try: $(BIN)/sluis --help"
 
 test: dev lint ## set up, then run every test (real mosquitto, real Chromium)
-	@$(BIN)/pytest -q -m "not soak"
+	@$(BIN)/pytest -q -m "not soak" --ignore tests/panel/browser
+	@# The browser's driver keeps an event loop of its own, so these run by themselves.
+	@$(BIN)/pytest -q -m "not soak" tests/panel/browser
 
 lint: $(VENV)/.dev ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache | tail -n 8

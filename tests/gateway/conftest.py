@@ -96,3 +96,38 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 ADOPTED = 7
 """Devices that the demo's first start takes into use."""
+
+
+def devices(demo: Demo) -> dict[str, dict[str, Any]]:
+    with demo.client() as client:
+        return {one["key"]: one for one in client.get("devices", params={"limit": 200}).json()["items"]}
+
+
+def of_driver(demo: Demo, driver: str) -> list[dict[str, Any]]:
+    return [one for one in devices(demo).values() if one["driver"] == driver]
+
+
+def value(demo: Demo, device: str, key: str) -> Any:
+    """What a point last said."""
+    with demo.client() as client:
+        wait_for(lambda: client.get(f"points/{device}/{key}").json()["reported"], f"a value of {device}/{key}")
+        return client.get(f"points/{device}/{key}").json()["reported"]["value"]
+
+
+def command(demo: Demo, device: str, key: str, value: object) -> dict[str, Any]:
+    """Submit and wait for the outcome."""
+    with demo.client() as client:
+        answer = client.put(f"points/{device}/{key}", json=value)
+    assert answer.status_code == 200, answer.text
+    receipt: dict[str, Any] = answer.json()
+    return receipt
+
+
+def switches(demo: Demo, driver: str) -> list[tuple[str, str]]:
+    with demo.client() as client:
+        return [
+            (device["key"], one["key"])
+            for device in of_driver(demo, driver)
+            for one in client.get(f"devices/{device['key']}/points").json()
+            if one["writable"] and one["kind"] == "switch" and not one["category"]
+        ]

@@ -137,18 +137,23 @@ class Zigbee2Mqtt(Driver):
 
 
 def _listed(base: str, said: Any) -> list[Sniffed]:
-    """Every device of a bridge's list, then the list itself: who is missing has left."""
+    """Every device of a bridge's list, then the list itself: who is missing has left. A list with an entry that cannot
+    be read is no complete list: it announces, but nobody has left by it."""
     if not isinstance(said, list):
         raise Implausible("bridge/devices is no list")
     found: list[Sniffed] = []
     known: set[str] = set()
+    whole = len(said) <= MAX_DEVICES
     for entry in map(dict_of, said[:MAX_DEVICES]):
         ieee, name = text_of(entry.get("ieee_address")), text_of(entry.get("friendly_name"), MAX_NAME)
-        if entry.get("type") != "Coordinator" and ieee and name and not {"+", "#"} & set(name):
+        if entry.get("type") == "Coordinator":
+            continue
+        whole = whole and bool(ieee)
+        if ieee and name and not {"+", "#"} & set(name):
             known.add(ieee)
             if entry.get("disabled") is not True:
                 found.append(_device(base, ieee, name, entry))
-    return [*found, Roster(base, frozenset(known))]
+    return [*found, Roster(base, frozenset(known))] if whole else found
 
 
 def _device(base: str, ieee: str, name: str, entry: Mapping[str, Any]) -> Announcement:
