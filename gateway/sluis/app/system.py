@@ -121,8 +121,14 @@ class System:
                 "unpacked_readings": store.tail,
             },
             platform=machine.board(),
-            warnings=tuple(machine.power_warnings()),
+            warnings=(*machine.power_warnings(), *self._strangers()),
         )
+
+    def _strangers(self) -> list[str]:
+        count = self._gateway.register.undiscovered
+        if not count:
+            return []
+        return [f"more devices announce themselves than are remembered; {count} gave way (intake.max_discovered)"]
 
     async def storage(self) -> StorageReport:
         budget = self._gateway.upkeep.budget.report()

@@ -54,7 +54,7 @@ class Register:
         self.registry = registry
         self.settings = settings or IntakeSettings()
         self.undiscovered = 0
-        """Announcements not taken in because `max_discovered` was reached."""
+        """Strangers that gave way to newer ones because `max_discovered` was reached."""
         self.filters_changed = asyncio.Event()
         self.routes = Routes()
         self._store = store
@@ -221,10 +221,7 @@ class Register:
         return self._entries.get(key) if key else None
 
     def _discover(self, driver_key: str, link: str, said: Announcement) -> None:
-        strangers = sum(entry.device.state is DeviceState.DISCOVERED for entry in self._entries.values())
-        if strangers >= self.settings.max_discovered:
-            self.undiscovered += 1
-            return
+        self._make_room()
         device = Device(
             key=self._free_key(driver_key, said.native_id),
             driver=driver_key,
@@ -245,11 +242,21 @@ class Register:
             self._by_fragment[(driver_key, said.fragment)] = device.key
         self._touch(device.key)
 
+    def _make_room(self) -> None:
+        """Keep the strangers bounded: the one that was found first gives way, so that a flood of invented devices
+        cannot keep a new one out for ever."""
+        strangers = [entry for entry in self._entries.values() if entry.device.state is DeviceState.DISCOVERED]
+        if len(strangers) >= self.settings.max_discovered:
+            self._vanish(min(strangers, key=lambda entry: entry.device.discovered_at_us))
+            self.undiscovered += 1
+
     def _vanish(self, entry: Entry) -> None:
         """A device that was only discovered has withdrawn its announcement."""
         key = entry.device.key
         del self._entries[key]
         del self._by_native[(entry.device.driver, entry.device.native_id)]
+        for fragment in entry.device.description:
+            self._by_fragment.pop((entry.device.driver, fragment), None)
         self._touch(key)
         self._bus.publish(DeviceChanged(entry.device, "vanished"))
 

@@ -32,7 +32,7 @@ class IntakeSettings:
     flood_burst: int = 20_000
     """Frames a single device may send at once (a node that empties its outbox after an outage)."""
     max_discovered: int = 1_000
-    """Discovered devices remembered at most; further ones are counted only."""
+    """Discovered devices remembered at most; the one found first gives way to a new one."""
     adopt: tuple[AdoptionRule, ...] = ()
     """Devices to adopt without asking; each of these rules is a person's decision and is audited as such."""
     frames_kept: int = 50
