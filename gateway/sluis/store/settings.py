@@ -46,7 +46,7 @@ class CardSettings:
 class StoreSettings:
     """Where and how long readings are kept, and what is done to spare the card."""
 
-    commit_interval_s: float = 0.1
+    commit_interval_s: float = 0.25
     """Collect readings this long before one commit; 0 commits at once. Each commit costs some 8 KB of the card;
     acknowledgements wait for it, what people see does not."""
     stretch_to_s: float = 10.0

@@ -16,6 +16,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sluis.model import Device, Kind, Point, Value
@@ -102,6 +103,7 @@ class Layout:
         return {"name": OUR_ORIGIN, "sw_version": self.version}
 
 
+@lru_cache(maxsize=10_000)
 def safe(text: str) -> str:
     """Only what discovery topics may hold."""
     return re.sub(r"[^a-zA-Z0-9_-]+", "_", text)
