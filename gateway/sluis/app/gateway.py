@@ -39,6 +39,7 @@ from sluis.links.mqtt import MqttLink
 from sluis.links.notify import sd_notify, watchdog_every_s
 from sluis.links.settings import MqttSettings
 from sluis.links.site_ca import SiteCa, local_names
+from sluis.model import StoreError
 from sluis.panel.door import Door
 from sluis.panel.ports import House
 from sluis.panel.server import build_app
@@ -215,6 +216,7 @@ class Gateway:
             for part in [*parts, self.audit, self.backups, self.upkeep, self.publishing]:
                 group.create_task(part.run())
             group.create_task(self.drivers.run(self.register.reload_driver))
+            group.create_task(self._forget_old_records())
             group.create_task(self._feed_watchdog())
             yield
 
@@ -267,6 +269,17 @@ class Gateway:
             return None
         hostname = self.settings.panel.hostname
         return BrokerAccounts(self.broker, self.registry, self.register, self.audit, hostname)
+
+    async def _forget_old_records(self) -> None:
+        """Alerts and commands that ended long ago, once an hour; never by a clock that is not believed."""
+        keep_us = int(self.settings.store.records_days * 86_400e6)
+        while keep_us:
+            await self.clock.sleep(3_600)
+            now = self.clock.stamp()
+            if now.trusted:
+                with contextlib.suppress(StoreError):
+                    await self.commands.prune(now.at_us - keep_us)
+                    await self.watching.log.prune(now.at_us - keep_us)
 
     def _backup_changed(self, problem: str) -> None:
         self.watch.report("part-failing", bool(problem), point="gateway:backup", detail=problem)

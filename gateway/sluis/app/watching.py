@@ -24,6 +24,7 @@ class Watching:
     """The parts of the watch room that others need by themselves."""
 
     watch: Watch
+    log: AlertLog
     notifier: Notifier
     explain: Explain
 
@@ -48,7 +49,7 @@ def build_watching(gateway: Gateway) -> Watching:
         gateway.clock,
         lambda what, present, point, detail: watch.report(what, present, point=point, detail=detail),
     )
-    return Watching(watch, notifier, Explain(gateway.register, gateway.commands, alerts, rules))
+    return Watching(watch, store, notifier, Explain(gateway.register, gateway.commands, alerts, rules))
 
 
 def _couriers(gateway: Gateway) -> dict[str, Courier]:

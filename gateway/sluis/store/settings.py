@@ -65,6 +65,8 @@ class StoreSettings:
     """Switches, choices and texts; occurrences go with the raw ones."""
     diagnostic: KeepSettings = field(default_factory=lambda: KeepSettings(7.0, 60.0, 730.0))
     """Points of the categories diagnostic and config: signal strength, uptime, memory."""
+    records_days: float = 730.0
+    """Days that alerts and commands are kept after their end; 0 for ever."""
     card: CardSettings = field(default_factory=CardSettings)
     """The card, for its projected life."""
 
