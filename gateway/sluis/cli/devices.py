@@ -166,13 +166,13 @@ def read(where: Where, point: str, json_: bool) -> None:
         )
     if not json_:
         click.echo(value_text(reported["value"]))
+    if device["availability"] != "online":
+        raise Failure(f"{point} is not to be relied on: {unreachable(device)}")
     if reported["stale"] or reported["quality"] == "bad":
         why = (
             f"the last report is {age(reported['at_us'])}" if reported["stale"] else "the device says the value is bad"
         )
         raise Failure(f"{point} is not to be relied on: {why}")
-    if device["availability"] != "online":
-        raise Failure(f"{point} is not to be relied on: {unreachable(device)}")
 
 
 def unreachable(device: dict[str, Any]) -> str:
