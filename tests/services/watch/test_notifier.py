@@ -83,6 +83,9 @@ class Office:
     async def settle(self) -> None:
         """The outbox is real: let its threads finish."""
         for _ in range(15):
+            # A write behind everything that waits: once it is back, so is all that was asked before it.
+            await self.database.write(lambda connection: None)
+            await self.outbox.waiting()
             await asyncio.sleep(0.003)
             await self.clock.advance(0)
 
