@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 
 from sluis.links.broker import Credentials
-from sluis.selftest.crash import Victim, free_port
+from sluis.links.broker.mosquitto import free_port
+from sluis.selftest.crash import Victim
 
 POINTS = {
     "temperature": {"quantity": "temperature", "unit": "°C", "min": -40, "max": 85},

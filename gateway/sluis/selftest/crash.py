@@ -10,7 +10,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -97,12 +96,6 @@ class Victim:
                 self.process.kill()
                 self.process.wait()
                 raise SelftestFailed("the gateway did not stop within 15 s of SIGTERM") from None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run_crash(

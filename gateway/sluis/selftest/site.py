@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluis.links.broker import Credentials
-from sluis.selftest.crash import free_port
+from sluis.links.broker.mosquitto import free_port
 from sluis.store.counting import numbers_of
 
 NODE = "selftest"

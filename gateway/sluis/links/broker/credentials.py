@@ -152,11 +152,6 @@ def acl_lines(accounts: Iterable[Account]) -> list[str]:
     return lines + [f"pattern readwrite {pattern}" for pattern in PATTERNS]
 
 
-def node_topics(native_id: str) -> tuple[str, ...]:
-    """What a Sluis node may touch: its own branch, its own discovery, and the time of day of others' births."""
-    return (f"sluis/{native_id}/#", f">homeassistant/+/{native_id}/#", "<homeassistant/status")
-
-
 def family_topics(acl: Iterable[str], native_id: str, topic: str = "") -> tuple[str, ...]:
     """A driver's topic patterns for one device. ValueError for a name that would widen them."""
     topic = topic or native_id

@@ -83,7 +83,7 @@ class Mosquitto:
         self.credentials = Credentials(self.folder, on_change=self.reload)
         encrypted = certificate is not None
         self.ports = Ports(
-            local=settings.local_port or _free_port(),
+            local=settings.local_port or free_port(),
             tls=_chosen(settings.tls_port) if encrypted else -1,
             plain=_chosen(settings.plain_port),
             certificate=_chosen(settings.certificate_port) if encrypted and ca is not None else -1,
@@ -321,10 +321,11 @@ def _check_free(port: int) -> None:
 
 
 def _chosen(port: int) -> int:
-    return _free_port() if port == 0 else port
+    return free_port() if port == 0 else port
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port nobody listens on at this moment."""
     """Below the range from which the kernel takes ports for outgoing connections: knocking at such a port before
     the broker listens there can connect to itself, and the broker then finds its port taken."""
     for _ in range(1_000):
