@@ -17,12 +17,14 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from sluis.app.accounts import BrokerAccounts
 from sluis.app.config import Settings
 from sluis.app.drivers import DriverLoader
+from sluis.app.lines import build_links
 from sluis.app.lock import only_one
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
@@ -30,7 +32,7 @@ from sluis.app.system import System
 from sluis.app.timekeeper import Timekeeper
 from sluis.app.watching import build_watching
 from sluis.control.control import Control
-from sluis.intake import Intake, Register
+from sluis.intake import Intake, Poller, Register
 from sluis.links.broker import Mosquitto, joined
 from sluis.links.broker.mosquitto import GATEWAY
 from sluis.links.files import write_whole
@@ -170,7 +172,7 @@ class Gateway:
     async def _lines(self) -> AsyncIterator[None]:
         """The links."""
         self.mqtt = MqttLink(self._mqtt_settings(), self.clock, session_file=self.places.run / "mqtt-session")
-        self.links = {self.mqtt.name: self.mqtt}
+        self.links = build_links(self.settings, self.mqtt, self.clock)
         async with asyncio.TaskGroup() as group:
             for link in self.links.values():
                 group.create_task(link.run())
@@ -195,9 +197,9 @@ class Gateway:
             settings=self.settings.control,
         )
         self.mqtt.on_oversize(lambda topic, size: self.intake.refuse_oversize(self.mqtt.name, topic, size))
-        self.mqtt.on_change(
-            lambda up, reason: self.intake.carriers.link_changed(self.mqtt.name, up, self.clock.stamp(), reason)
-        )
+        for link in self.links.values():
+            link.on_change(partial(self._link_changed, link.name))
+        self.poller = Poller(self.register, self.links, self.clock, self.bus)
         self.watching = build_watching(self)
         self.watch = self.watching.watch
         self.backups = Backups(
@@ -211,7 +213,7 @@ class Gateway:
         self.upkeep = Upkeep(self.readings, self.clock)
         follow_condition(self.readings, self._store_changed)
         self.publishing = Publishing(self)
-        parts: list[Part] = [self.register, self.intake, self.control, self.watch, self.watching.notifier]
+        parts: list[Part] = [self.register, self.intake, self.poller, self.control, self.watch, self.watching.notifier]
         async with asyncio.TaskGroup() as group:
             for part in [*parts, self.audit, self.backups, self.upkeep, self.publishing]:
                 group.create_task(part.run())
@@ -280,6 +282,9 @@ class Gateway:
                 with contextlib.suppress(StoreError):
                     await self.commands.prune(now.at_us - keep_us)
                     await self.watching.log.prune(now.at_us - keep_us)
+
+    def _link_changed(self, link: str, up: bool, reason: str) -> None:
+        self.intake.carriers.link_changed(link, up, self.clock.stamp(), reason)
 
     def _backup_changed(self, problem: str) -> None:
         self.watch.report("part-failing", bool(problem), point="gateway:backup", detail=problem)

@@ -44,11 +44,11 @@ class System:
             reports.append(
                 LinkReport(
                     name=link.name,
-                    kind="mqtt",
+                    kind=health.kind,
                     up=health.up,
                     since_us=health.since_us,
                     reason=health.reason,
-                    address=f"{link.settings.host}:{link.settings.port}",
+                    address=health.address,
                     received=health.received,
                     sent=health.sent,
                     waiting=health.waiting,

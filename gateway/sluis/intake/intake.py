@@ -115,7 +115,7 @@ class Intake:
     def refuse_oversize(self, link: str, topic: str, size: int) -> None:
         """A link did not take a message in because of its size: count it on the devices that it was for."""
         frame = Frame(link, topic, b"", self._clock.stamp())
-        for entry in self.register.routes.of(topic):
+        for entry in self.register.routes.of(link, topic):
             entry.counters.received += 1
             entry.counters.bad += 1
             entry.frames.append((frame, f"frame.oversize: {size} bytes, not taken in"))
@@ -138,12 +138,12 @@ class Intake:
             await self._room.wait()
 
     async def _subscribe(self) -> None:
-        """Keep every link's topic filters equal to what the register needs."""
+        """Keep what every link listens to equal to what the register needs."""
         while True:
             self.register.filters_changed.clear()
-            filters = self.register.filters()
             for link in self._links.values():
-                link.set_filters(filters)
+                link.set_stations(self.register.routes.stations(link.name))
+                link.set_filters(self.register.filters(link.name, link.kind))
             await self.register.filters_changed.wait()
             # Devices that are adopted together are subscribed together.
             await self._clock.sleep(GATHER_S)
@@ -194,7 +194,7 @@ class Intake:
                 numbers.append(frame.delivery)
                 digests.append(digest)
             claimed = self._sniff(link, frame, events)
-            for entry in self.register.routes.of(frame.source):
+            for entry in self.register.routes.of(frame.link, frame.source):
                 claimed = True
                 self._take_in(entry, frame, rows, occurrences, identities, events)
             self.unclaimed += not claimed
@@ -354,7 +354,7 @@ class Intake:
 
     def _sniff(self, link: FrameLink, frame: Frame, events: list[Event]) -> bool:
         """Whether a driver family claims this frame as an announcement (or may)."""
-        sniffers = self.register.sniffers(frame.source)
+        sniffers = self.register.sniffers(link.kind, frame.source)
         for cls in sniffers:
             try:
                 said = list(cls.sniff(frame))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from sluis.model import Actor, Device, Frame, Point, Stamp, Value
-from sluis.sdk import Link
+from sluis.sdk import Link, Station
 
 
 class Row(NamedTuple):
@@ -94,6 +94,10 @@ class FrameLink(Link, Protocol):
     def name(self) -> str: ...
 
     @property
+    def kind(self) -> str:
+        """`mqtt`, `ble`, `serial`, ...: which drivers' announcements may come on it."""
+
+    @property
     def up(self) -> bool: ...
 
     @property
@@ -106,7 +110,11 @@ class FrameLink(Link, Protocol):
     def acknowledge(self, tokens: Sequence[int]) -> None:
         """Tell the other side that these frames are safe. Callable from any thread."""
 
-    def set_filters(self, filters: frozenset[str]) -> None: ...
+    def set_filters(self, filters: frozenset[str]) -> None:
+        """The sources whose frames are wanted, from now on."""
+
+    def set_stations(self, stations: Mapping[str, Station]) -> None:
+        """The adopted devices on this link that it must know something of, by source."""
 
 
 class Audit(Protocol):

@@ -18,8 +18,10 @@ from sluis.intake.entry import Allowance, Entry, FrameCounters
 from sluis.intake.ports import Audit, DeviceStore, LatestStore
 from sluis.intake.routes import CACHED, Routes
 from sluis.intake.settings import IntakeSettings
+from sluis.intake.setup import answers
 from sluis.model import (
     Actor,
+    AlreadyThere,
     Announcement,
     Device,
     DeviceChanged,
@@ -56,6 +58,7 @@ class Register:
         self.undiscovered = 0
         """Strangers that gave way to newer ones because `max_discovered` was reached."""
         self.filters_changed = asyncio.Event()
+        self.polls_changed = asyncio.Event()
         self.routes = Routes()
         self._store = store
         self._latest = latest
@@ -63,7 +66,7 @@ class Register:
         self._bus = bus
         self._audit = audit
         self._entries: dict[str, Entry] = {}
-        self._sniffers: dict[str, list[type[Driver]]] = {}
+        self._sniffers: dict[tuple[str, str], list[type[Driver]]] = {}
         self._by_native: dict[tuple[str, str], str] = {}
         self._by_fragment: dict[tuple[str, str], str] = {}
         self._dirty: dict[str, None] = {}
@@ -125,19 +128,22 @@ class Register:
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries.values()))
 
-    def filters(self) -> frozenset[str]:
-        """All topic filters that are needed: every family's announcements and every adopted device's topics."""
-        announcements = {topic for cls in self.registry for topic in cls.about.match.filters}
-        return frozenset(announcements | self.routes.filters())
+    def filters(self, link: str, kind: str) -> frozenset[str]:
+        """All source filters that a link of this kind is needed for: every family's announcements and every adopted
+        device's sources."""
+        families = {
+            source for cls in self.registry if kind in cls.about.match.kinds for source in cls.about.match.filters
+        }
+        return frozenset(families | self.routes.filters(link))
 
-    def sniffers(self, topic: str) -> list[type[Driver]]:
-        """The driver classes that may find an announcement on `topic`."""
-        found = self._sniffers.get(topic)
+    def sniffers(self, kind: str, source: str) -> list[type[Driver]]:
+        """The driver classes that may find an announcement in a frame from `source` on a link of this kind."""
+        found = self._sniffers.get((kind, source))
         if found is None:
             if len(self._sniffers) >= CACHED:
                 self._sniffers.clear()
-            found = [cls for cls in self.registry if any(matches(one, topic) for one in cls.about.match.filters)]
-            self._sniffers[topic] = found
+            found = [cls for cls in self.registry if _may_announce(cls, kind, source)]
+            self._sniffers[kind, source] = found
         return found
 
     # -- people decide ------------------------------------------------------------------------------------
@@ -147,6 +153,51 @@ class Register:
         return await self._decide(
             key, actor, "adopted", state=DeviceState.ADOPTED, name=name, area=area, asset_number=asset_number
         )
+
+    async def add(
+        self,
+        driver: str,
+        link: str,
+        address: str,
+        *,
+        setup: Mapping[str, Any] | None = None,
+        name: str = "",
+        area: str = "",
+        asset_number: str = "",
+        actor: Actor,
+    ) -> Device:
+        """Take into use a device that cannot announce itself; `setup` answers what its driver asks (`About.setup`).
+
+        DriverError for an unknown driver, ConfigError for answers that do not fit, AlreadyThere when it is in use.
+        """
+        cls = self.registry.get(driver)
+        if cls is None:
+            raise DriverError(f"there is no driver {driver!r}", hint="sluis driver list")
+        told = answers(cls.about, setup or {})
+        entry = self.by_native(driver, address)
+        if entry is not None and entry.device.state is DeviceState.ADOPTED:
+            raise AlreadyThere(f"{entry.device.label} is in use with driver {driver} at {address}")
+        if entry is None:
+            vendor, models = cls.about.vendor, cls.about.models
+            model = models[0] if len(models) == 1 else ""
+            self._discover(driver, link, Announcement(address, "setup", told, vendor=vendor, model=model))
+            entry = self.by_native(driver, address)
+            assert entry is not None  # just made
+        else:
+            entry.device = replace(entry.device, link=link, description={**entry.device.description, "setup": told})
+        return await self.adopt(
+            entry.device.key, name=name or address, area=area, asset_number=asset_number, actor=actor
+        )
+
+    async def configure(self, key: str, setup: Mapping[str, Any], actor: Actor) -> Device:
+        """Change what a person told of a device (a bind key). ConfigError when it does not fit."""
+        entry = self.entry(key)
+        cls = self.registry.get(entry.device.driver)
+        if cls is None:
+            raise DriverError(entry.fault)
+        held = entry.device.description.get("setup", {})
+        told = answers(cls.about, {**held, **setup})
+        return await self._decide(key, actor, "configured", description={**entry.device.description, "setup": told})
 
     async def update(
         self,
@@ -181,7 +232,7 @@ class Register:
         device = replace(before, **changes)
         # Durable first: what the store refuses has not happened.
         await self._store.save(device)
-        detail = {field: str(value) for field, value in changes.items()}
+        detail = {field: str(value) for field, value in changes.items() if field != "description"}
         await self._audit.record(actor, f"device.{what}", key, detail)
         await self._activate(entry, device)
         self._bus.publish(DeviceChanged(device, what))
@@ -330,6 +381,7 @@ class Register:
         if adopted:
             self.routes.add(entry)
         self.filters_changed.set()
+        self.polls_changed.set()
 
     def _instance(self, device: Device) -> tuple[Driver | None, str]:
         try:
@@ -367,6 +419,11 @@ class Register:
         while key in self._entries:
             key, number = f"{base}-{number}", number + 1
         return key
+
+
+def _may_announce(cls: type[Driver], kind: str, source: str) -> bool:
+    match = cls.about.match
+    return kind in match.kinds and any(matches(one, source) for one in match.filters)
 
 
 def slug(text: str) -> str:

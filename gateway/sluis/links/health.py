@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,13 @@ class LinkHealth:
     reconnects: int = 0
     last_error: str = ""
     """Why it was lost last time, also after it came back."""
+    kind: str = "mqtt"
+    address: str = ""
+    """Where it leads: `127.0.0.1:1883`, a port's by-path name, an adapter."""
+    rung: str = ""
+    """The step of the recovery ladder it is on; "" while it is well."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What else is worth showing, by the link's own names: counters, slots in use, `mock` for a stand-in of pins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
@@ -25,6 +25,7 @@ from sluis.links.session import SessionRecord
 from sluis.links.settings import MqttSettings
 from sluis.model import Frame, LinkError
 from sluis.runtime import Clock
+from sluis.sdk import Station
 from sluis.wire.topics import matches
 
 __all__ = ["LinkHealth", "MqttLink"]
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 class MqttLink:
     """One connection to one broker. `run` keeps it up until cancelled."""
+
+    kind = "mqtt"
 
     def __init__(self, settings: MqttSettings, clock: Clock, *, session_file: Path | None = None) -> None:
         self.name = settings.name
@@ -93,6 +96,9 @@ class MqttLink:
         self._filters = filters
         self._want()
 
+    def set_stations(self, stations: Mapping[str, Station]) -> None:
+        """Nothing to know: an MQTT device is its topics."""
+
     async def send(self, data: bytes, *, to: str = "", retain: bool = False, qos: int = 1) -> None:
         """Publish; returns when the broker has it. LinkError when it has not within `send_timeout_s`."""
         if not self.up:
@@ -133,7 +139,9 @@ class MqttLink:
             held.close()
 
     def health(self) -> LinkHealth:
-        return replace(self._line.health, received=self._line.received, waiting=len(self._line.inbox))
+        address = f"{self.settings.host}:{self.settings.port}"
+        line = self._line
+        return replace(line.health, received=line.received, waiting=len(line.inbox), address=address)
 
     def _want(self) -> None:
         """Subscribe to what intake wants and to the answers somebody waits for."""

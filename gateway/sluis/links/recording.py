@@ -23,6 +23,10 @@ def line_of(frame: Frame, name: str) -> str:
         entry["text"] = frame.data.decode()
     except UnicodeDecodeError:
         entry["hex"] = frame.data.hex()
+    if frame.asked:
+        entry["asked_hex"] = frame.asked.hex()
+    if frame.rssi_dbm is not None:
+        entry["rssi_dbm"] = frame.rssi_dbm
     entry["retained"] = frame.retained
     entry["at_us"] = frame.stamp.at_us
     return json.dumps(entry, ensure_ascii=False)
@@ -37,7 +41,9 @@ def frames_of(lines: Iterable[str], link: str) -> Iterator[Frame]:
             entry = json.loads(line)
             data = bytes.fromhex(entry["hex"]) if "hex" in entry else str(entry["text"]).encode()
             stamp = Stamp(int(entry.get("at_us", 0)), int(entry.get("at_us", 0)))
-            yield Frame(link, str(entry["topic"]), data, stamp, bool(entry.get("retained", False)))
+            asked = bytes.fromhex(entry.get("asked_hex", ""))
+            retained, rssi_dbm = bool(entry.get("retained", False)), entry.get("rssi_dbm")
+            yield Frame(link, str(entry["topic"]), data, stamp, retained, rssi_dbm, asked=asked)
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"is no frame ({error})", where=f"line {number}") from error
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sluis.links.health import LinkHealth
 from sluis.links.recording import frames_of
 from sluis.model import Frame, LinkError
 from sluis.runtime import Clock
+from sluis.sdk import Station
 from sluis.wire.topics import matches
 
 
@@ -30,10 +31,12 @@ class Sent:
 
 
 class ReplayLink:
-    """A link that delivers what it is fed. `sent` is what went out."""
+    """A link that delivers what it is fed. `sent` is what went out. `kind` is that of the link it stands for."""
 
-    def __init__(self, name: str, clock: Clock, frames: Iterable[Frame] = ()) -> None:
+    def __init__(self, name: str, clock: Clock, frames: Iterable[Frame] = (), *, kind: str = "mqtt") -> None:
         self.name = name
+        self.kind = kind
+        self.stations: Mapping[str, Station] = {}
         self.up = False
         self.session = "replay-1"
         self.sent: list[Sent] = []
@@ -125,6 +128,9 @@ class ReplayLink:
         self._filters = filters
         self._deliver()
 
+    def set_stations(self, stations: Mapping[str, Station]) -> None:
+        self.stations = stations
+
     async def send(self, data: bytes, *, to: str = "", retain: bool = False, qos: int = 1) -> None:
         if not self.up:
             raise LinkError(f"{self.name} is down: {self._reason}")
@@ -156,6 +162,7 @@ class ReplayLink:
             sent=len(self.sent),
             waiting=len(self._waiting),
             reconnects=self._reconnects,
+            kind=self.kind,
         )
 
     def _deliver(self) -> None:

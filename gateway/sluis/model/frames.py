@@ -49,3 +49,5 @@ class Frame:
     """The transport's own number of this delivery (MQTT packet id): the same in a redelivery. None for none."""
     duplicate: bool = False
     """The transport says that this may be a redelivery."""
+    asked: bytes = b""
+    """The question that this answers, on links of question and answer; b"" for a frame that came by itself."""

@@ -26,24 +26,31 @@ from sluis.model import (
     Truncated,
     Value,
 )
-from sluis.sdk.driver import About, Decoded, Driver, Grade, Inquiry, Link, MqttMatch, Sniffed
+from sluis.sdk.driver import About, Decoded, Driver, Grade, Inquiry, Link, Sniffed
+from sluis.sdk.match import BleMatch, LinkMatch, Match, MqttMatch
 from sluis.sdk.registry import Registry
+from sluis.sdk.station import Ask, Framing, Station
 
 __all__ = [
     "About",
     "Announcement",
+    "Ask",
     "Availability",
     "BadChecksum",
+    "BleMatch",
     "Command",
     "Decoded",
     "Driver",
     "Frame",
     "FrameError",
+    "Framing",
     "Grade",
     "Implausible",
     "Inquiry",
     "Kind",
     "Link",
+    "LinkMatch",
+    "Match",
     "MqttMatch",
     "NotMine",
     "Occurrence",
@@ -55,6 +62,7 @@ __all__ = [
     "Roster",
     "Sniffed",
     "Stamp",
+    "Station",
     "Truncated",
     "Value",
 ]

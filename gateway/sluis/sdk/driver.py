@@ -20,6 +20,8 @@ from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from sluis.model import Announcement, Command, Frame, NotMine, Occurrence, Point, Presence, Reading, Roster
+from sluis.sdk.match import Match
+from sluis.sdk.station import Ask, Framing, Station
 
 
 class Grade(StrEnum):
@@ -33,18 +35,6 @@ class Grade(StrEnum):
     """Commands, ranges and availability too."""
     GOLD = "gold"
     """Proven on hardware, or on a simulator written by somebody else."""
-
-
-@dataclass(frozen=True, slots=True)
-class MqttMatch:
-    """Frames on these MQTT topic filters may be announcements of this family (`sniff` is asked)."""
-
-    filters: tuple[str, ...]
-    """Topic filters with + and #."""
-
-
-Match = MqttMatch
-"""How a family's announcements are recognised; issue 3 adds BLE, serial and network forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +55,13 @@ class About:
     The broker's ACL is generated from these."""
     exemptions: Mapping[str, str] = field(default_factory=dict)
     """Conformance rule -> reason why this driver is excused."""
+    framing: Framing | None = None
+    """How the bytes of such a device are cut into frames, on links that carry a stream of bytes."""
+    setup: tuple[Ask, ...] = ()
+    """What a person must tell about a device that cannot say it itself (a bind key, a register map)."""
+    requires: tuple[str, ...] = ()
+    """Python distributions that the driver imports beyond the SDK; a missing one is named with the command that
+    installs it. Nothing is ever installed at run time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +80,14 @@ class Link(Protocol):
     """What a driver may do to the outside world, inside `perform` and `poll` only."""
 
     async def send(self, data: bytes, *, to: str = "", retain: bool = False) -> None:
-        """Send bytes. `to` is the topic (MQTT), characteristic (BLE) or station (bus)."""
+        """Send bytes. `to` is the topic (MQTT), `address/characteristic` (BLE: a write), the station (serial, net)."""
 
     async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
-        """Send bytes and return the first frame that arrives on `reply` afterwards; LinkError when none does."""
+        """Send bytes and return the first frame that arrives on `reply` ("" for `to`) afterwards; LinkError when none
+        does. The answer reaches `decode` as well, as a frame like any other, with the question in `Frame.asked`.
+
+        With nothing to send: BLE reads the characteristic; a station that greets (`Station.greets`) returns what it
+        said when this connection was made."""
 
 
 class Driver:
@@ -98,14 +99,24 @@ class Driver:
         self.native_id = native_id
         self.description: Mapping[str, Any] = description or {}
 
+    def setting(self, key: str, default: Any = "") -> Any:
+        """What a person told of this device (`About.setup`)."""
+        told = self.description.get("setup")
+        return told.get(key, default) if isinstance(told, Mapping) else default
+
     @classmethod
     def sniff(cls, frame: Frame) -> Iterable[Sniffed]:
         """What a frame on `about.match` announces. Nothing, for ordinary frames."""
         return ()
 
     def topics(self) -> Iterable[str]:
-        """MQTT: topic filters on which this device's frames arrive (exact topics are cheapest)."""
-        return ()
+        """Filters of the sources on which this device's frames arrive (exact ones are cheapest): topics for MQTT; the
+        device's own address elsewhere, with `ADDRESS/CHARACTERISTIC` for what a BLE device is to notify."""
+        return () if "mqtt" in self.about.match.kinds else (self.native_id,)
+
+    def station(self) -> Station | None:
+        """What its link must know to talk with it; None where there is nothing to know (MQTT)."""
+        return Station(self.native_id, self.about.framing) if self.about.framing else None
 
     def points(self) -> Iterable[Point]:
         """All points of this device: the declared ones, and those its description adds."""
@@ -120,6 +131,14 @@ class Driver:
         number, a measurement time), or None when the protocol has nothing of the kind. Two frames of one
         device with equal identities are one: the second is dropped."""
         return None
+
+    def poll_every_s(self) -> float | None:
+        """How often `poll` is to be called; None for a device that speaks by itself."""
+        return None
+
+    async def poll(self, link: Link) -> None:
+        """Ask what there is to know. The answers reach `decode` as frames. LinkError when it does not answer."""
+        raise NotImplementedError(f"{self.about.key} is not polled")
 
     async def perform(self, link: Link, command: Command) -> None:
         """Make the command happen; return when it is sent. `reported` follows from the frames that come back."""

@@ -32,7 +32,7 @@ from sluis.model import (
 )
 from sluis.model.commands import SYSTEM
 from sluis.runtime import Bus, ManualClock
-from sluis.sdk import About, Decoded, Driver, Link, MqttMatch, Registry, Sniffed
+from sluis.sdk import About, Decoded, Driver, Link, MqttMatch, Registry, Sniffed, Station
 
 
 class Probe(Driver):
@@ -149,7 +149,8 @@ class HandLink:
     """A link fed by hand."""
 
     def __init__(self, clock: ManualClock) -> None:
-        self.name = "mqtt"
+        self.name = self.kind = "mqtt"
+        self.stations: Mapping[str, Station] = {}
         self.up = True
         self.session = "s1"
         self.acknowledged: list[int] = []
@@ -167,6 +168,9 @@ class HandLink:
 
     def set_filters(self, filters: frozenset[str]) -> None:
         self.filters = filters
+
+    def set_stations(self, stations: Mapping[str, Station]) -> None:
+        self.stations = stations
 
     async def send(self, data: bytes, *, to: str = "", retain: bool = False) -> None:
         self.sent.append((to, data))

@@ -12,8 +12,10 @@ Every line has a `name`. What else stands in it says what kind of line it is:
                    or error: CODE ("frame.not-mine" marks a foreign frame, any other a damaged one)
     command        command: POINT, value: V, sends: [{to, text | json | hex, retain}], answers: [TEXT], or error: CODE
 
-`device` names the native id of the device that decodes or performs; without it the device announced last. Its
-description is what the announcements above it in the file said of that id, or `description` when that is given.
+`topic` is the frame's source: a topic, a radio's address, a station on a bus. An answer on a link of question and
+answer has `asked | asked_hex` too, a radio's frame `rssi_dbm`. `device` names the native id of the device that decodes
+or performs; without it the device announced last. Its description is what the announcements above it in the file said
+of that id, or `description` when that is given.
 """
 
 from __future__ import annotations
@@ -65,7 +67,15 @@ def cases_of(lines: Iterable[str], where: str = "frames") -> Iterator[Case]:
             continue
         try:
             entry = json.loads(line)
-            frame = Frame("replay", entry.get("topic", ""), data_of(entry), START, entry.get("retained", False))
+            frame = Frame(
+                "replay",
+                entry.get("topic", ""),
+                data_of(entry),
+                START,
+                entry.get("retained", False),
+                entry.get("rssi_dbm"),
+                asked=bytes.fromhex(entry["asked_hex"]) if "asked_hex" in entry else entry.get("asked", "").encode(),
+            )
             yield Case(number, str(entry["name"]), entry, frame)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ConfigError(f"no case: {error!r}", where=f"{where}:{number}") from error

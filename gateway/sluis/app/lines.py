@@ -1,0 +1,28 @@
+"""The links of this gateway, made from its settings. A new kind of link gets its lines here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sluis.app.config import Settings
+from sluis.intake.ports import FrameLink
+from sluis.links.health import LinkHealth
+from sluis.links.mqtt import MqttLink
+from sluis.runtime import Clock
+
+
+class Line(FrameLink, Protocol):
+    """A link as the composition root handles it."""
+
+    def on_change(self, listener: Callable[[bool, str], None]) -> None: ...
+
+    async def run(self) -> None: ...
+
+    def health(self) -> LinkHealth: ...
+
+
+def build_links(settings: Settings, mqtt: MqttLink, clock: Clock) -> dict[str, Line]:
+    """All links by name, the broker's first."""
+    links: list[Line] = [mqtt]
+    return {link.name: link for link in links}

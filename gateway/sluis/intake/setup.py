@@ -1,0 +1,47 @@
+"""What a person tells of a device, held against what its driver asks."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from sluis.model import ConfigError, Kind, Value
+from sluis.sdk import About, Ask
+
+
+def answers(about: About, given: Mapping[str, Any]) -> dict[str, Value]:
+    """The answers, each of the kind that was asked for, with defaults for those not given.
+
+    ConfigError names the answer that is missing, unknown or of the wrong kind.
+    """
+    asked = {ask.key: ask for ask in about.setup}
+    for key in given:
+        if key not in asked:
+            near = difflib.get_close_matches(key, asked, 1)
+            hint = f"did you mean {near[0]!r}?" if near else ""
+            raise ConfigError("is not asked for", where=f"{about.key}: {key}", allowed=", ".join(asked), hint=hint)
+    return {ask.key: _answer(about, ask, given.get(ask.key)) for ask in about.setup}
+
+
+def _answer(about: About, ask: Ask, given: Any) -> Value:
+    where = f"{about.key}: {ask.key}"
+    if given is None or given == "":
+        if ask.required:
+            raise ConfigError("is missing", where=where, hint=ask.hint or ask.label)
+        return ask.default
+    if ask.options and str(given) not in ask.options:
+        raise ConfigError(f"{given!r} cannot be chosen", where=where, allowed=", ".join(ask.options))
+    if ask.kind is Kind.NUMBER:
+        return _number(where, given)
+    if ask.kind is Kind.SWITCH:
+        return given if isinstance(given, bool) else str(given).lower() in ("1", "true", "yes", "on")
+    return str(given)
+
+
+def _number(where: str, given: Any) -> float:
+    try:
+        number = float(given)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{given!r} is no number", where=where) from None
+    return int(number) if number.is_integer() else number

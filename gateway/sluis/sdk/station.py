@@ -1,0 +1,60 @@
+"""What a link must know of one device that is reached through it, and what a person must tell of a device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluis.model import Kind, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a stream of bytes is cut into frames; data only, the cutting is in `sluis.wire.framing`."""
+
+    kind: str = "line"
+    """`line` (ends with `end`), `enclosed` (from `start` to `end`), `silence` (until nothing came for `gap_s`),
+    `modbus-rtu`, `length` (a length field), `datagram` (each packet is a frame), `p1` (DSMR telegram)."""
+    start: bytes = b""
+    end: bytes = b"\r\n"
+    gap_s: float = 0.02
+    """Silence that ends a frame, seconds."""
+    length_at: int = 0
+    """`length`: offset of the length field."""
+    length_bytes: int = 1
+    length_adds: int = 0
+    """`length`: bytes of the frame that the field does not count."""
+    max_bytes: int = 4096
+    """A frame that grows longer is dropped and counted: no peer may fill the memory by never ending a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One device on a link."""
+
+    source: str
+    """The source of its frames and the `to` of what is sent to it: `BUS/3`, `192.0.2.7:4352`."""
+    framing: Framing | None = None
+    listens: bool = False
+    """It speaks unasked: the link keeps the connection open."""
+    greets: bool = False
+    """It says something whenever a connection is made; `request` with nothing to send returns that."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else this kind of link needs (turn-round time, keep-alive), by the link's own names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One thing that a person must tell of a device. The answers are in `Driver.setting(key)`."""
+
+    key: str
+    label: str
+    """English; panel and command line translate it."""
+    kind: Kind = Kind.TEXT
+    options: tuple[str, ...] = ()
+    default: Value = ""
+    required: bool = False
+    secret: bool = False
+    """Never shown again once it was given."""
+    hint: str = ""
