@@ -62,6 +62,7 @@ from sluis.store.history import History
 from sluis.store.readings import Readings
 from sluis.store.rule_versions import RuleFile, RuleHistory
 from sluis.watch import Alert, Alerts, Explain, RuleBook
+from tests.rest import CountingDatabase, resting
 
 PASSWORD = "a perfectly long password"
 HOST = "https://sluis.local"
@@ -112,6 +113,9 @@ class System:
 
     def links(self) -> Sequence[LinkReport]:
         return [LinkReport("mqtt", "mqtt", True, 1, received=7)]
+
+    async def record(self, link: str, on: bool, actor: Actor) -> str:
+        return f"/recordings/{link}.jsonl" if on else ""
 
     def drivers(self) -> Sequence[DriverReport]:
         broken = DriverReport("", "", (), "", "broken.py", fault="Traceback (most recent call last): ...")
@@ -251,11 +255,8 @@ class Site:
         await asyncio.gather(self.feeding, return_exceptions=True)
 
     async def quiet(self) -> None:
-        """Let everything that is under way settle."""
-        for _ in range(5):
-            await self.database.write(lambda db: None)
-            for _ in range(20):
-                await asyncio.sleep(0)
+        """Let everything that is under way come to its end."""
+        await self.clock.rest()
 
     def browser(self, address: str = "192.0.2.10") -> Browser:
         made = Browser(self.app, address)
@@ -292,9 +293,9 @@ class Site:
 
 @asynccontextmanager
 async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
-    database = Database(folder / "sluis.db")
+    database = CountingDatabase(folder / "sluis.db")
     database.start()
-    clock, bus, link = ManualClock(), Bus(), EchoLink()
+    clock, bus, link = ManualClock(rest=resting(database)), Bus(), EchoLink()
     audit = AuditLog(database, clock, folder / "pki", folder / "log" / "audit-checkpoints")
     readings = Readings(database, clock.stamp())
     register = Register(Registry(Meter), Devices(database), readings, clock, bus, audit)

@@ -28,6 +28,7 @@ from sluis.app.lines import build_links
 from sluis.app.lock import only_one
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
+from sluis.app.recordings import Recordings
 from sluis.app.system import System
 from sluis.app.timekeeper import Timekeeper
 from sluis.app.watching import build_watching
@@ -173,6 +174,7 @@ class Gateway:
         """The links."""
         self.mqtt = MqttLink(self._mqtt_settings(), self.clock, session_file=self.places.run / "mqtt-session")
         self.links = build_links(self.settings, self.mqtt, self.clock)
+        self.recordings = Recordings(self.places.recordings, self.links, self.clock.stamp)
         async with asyncio.TaskGroup() as group:
             for link in self.links.values():
                 group.create_task(link.run())

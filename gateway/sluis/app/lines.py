@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from sluis.app.config import Settings
@@ -16,6 +17,8 @@ class Line(FrameLink, Protocol):
     """A link as the composition root handles it."""
 
     def on_change(self, listener: Callable[[bool, str], None]) -> None: ...
+
+    def record(self, file: Path | None) -> None: ...
 
     async def run(self) -> None: ...
 

@@ -37,6 +37,11 @@ class Places:
         return self.root / "log"
 
     @property
+    def recordings(self) -> Path:
+        """What passed over links while somebody recorded it; made when first needed."""
+        return self.root / "recordings"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from sluis import __version__
 from sluis.app import machine
-from sluis.model import DeviceState
+from sluis.model import Actor, DeviceState
 from sluis.panel.reports import (
+    AskReport,
     BudgetLine,
     DriverReport,
     LinkReport,
@@ -21,6 +22,7 @@ from sluis.panel.reports import (
     StorageReport,
     SystemReport,
 )
+from sluis.sdk import Ask
 from sluis.store.health import health
 from sluis.store.writer import Condition
 
@@ -54,9 +56,21 @@ class System:
                     waiting=health.waiting,
                     dropped=health.dropped + health.oversize,
                     reconnects=health.reconnects,
+                    last_error=health.last_error,
+                    rung=health.rung,
+                    recording=self._gateway.recordings.file_of(link.name),
+                    notes=health.notes,
                 )
             )
         return reports
+
+    async def record(self, link: str, on: bool, actor: Actor) -> str:
+        """Start or stop writing what passes over a link to a file; the file."""
+        recordings = self._gateway.recordings
+        file = recordings.start(link) if on else recordings.stop(link)
+        what = "link.record" if on else "link.record-stop"
+        await self._gateway.audit.record(actor, what, link, {"file": file})
+        return file
 
     def drivers(self) -> Sequence[DriverReport]:
         loader, used = self._gateway.drivers, self._devices_by_driver()
@@ -69,6 +83,9 @@ class System:
                 source=loader.sources.get(cls.about.key, ""),
                 devices=used.get(cls.about.key, 0),
                 documents=cls.about.sources,
+                kinds=cls.about.match.kinds,
+                addable=not cls.about.match.filters,
+                setup=tuple(_ask(ask) for ask in cls.about.setup),
             )
             for cls in self._gateway.registry
         ]
@@ -157,6 +174,10 @@ class System:
         for device in self._gateway.register.devices(DeviceState.ADOPTED):
             used[device.driver] = used.get(device.driver, 0) + 1
         return used
+
+
+def _ask(ask: Ask) -> AskReport:
+    return AskReport(ask.key, ask.label, ask.kind.value, ask.options, ask.default, ask.required, ask.secret, ask.hint)
 
 
 def _shown(key: str, value: Any) -> Any:

@@ -29,10 +29,13 @@ TABLE = {
         "why": ("sluis.cli.commands:why", "Explain a value: what led to it."),
         "discovered": ("sluis.cli.devices:discovered", "List devices that were seen but are not in use."),
         "adopt": ("sluis.cli.devices:adopt", "Take a discovered device into use."),
+        "add": ("sluis.cli.devices:add", "Take into use a device that cannot announce itself."),
+        "configure": ("sluis.cli.devices:configure", "Tell a device's driver what it asks."),
     },
     "Look after it": {
         "alerts": ("sluis.cli.alerts:alerts", "List, acknowledge and look back at alerts."),
         "links": ("sluis.cli.system:links", "Show the links to devices and their health."),
+        "record": ("sluis.cli.system:record", "Write what passes over a link to a file."),
         "broker": ("sluis.cli.broker:broker", "Give devices their account at the broker."),
         "storage": ("sluis.cli.system:storage", "Show what is written to the card, and how long it lasts."),
         "backup": ("sluis.cli.backup:backup", "Make, verify and restore backups."),

@@ -66,8 +66,8 @@ class Client:
     def patch(self, *path: str, body: Mapping[str, Any]) -> Any:
         return self._ask("PATCH", path, json=dict(body))
 
-    def put(self, *path: str, body: Mapping[str, Any]) -> Any:
-        return self._ask("PUT", path, json=dict(body))
+    def put(self, *path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self._ask("PUT", path, json=dict(body or {}))
 
     def delete(self, *path: str) -> Any:
         return self._ask("DELETE", path)

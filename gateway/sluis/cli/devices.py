@@ -86,6 +86,64 @@ def adopt(where: Where, key: str, name: str | None, area: str, asset_number: str
         )
 
 
+def answers_of(given: tuple[str, ...]) -> dict[str, str]:
+    """`key=value` words as a mapping."""
+    for word in given:
+        if "=" not in word:
+            raise click.UsageError(f"{word!r} is not KEY=VALUE")
+    return dict(word.split("=", 1) for word in given)
+
+
+@click.command()
+@click.argument("driver")
+@click.argument("link")
+@click.argument("address")
+@click.option("--set", "given", multiple=True, metavar="KEY=VALUE", help="An answer to what the driver asks.")
+@click.option("--name", default="", help="What people call it.")
+@click.option("--area", default="", help="Where it is.")
+@click.option("--asset-number", default="", help="Its number in your inventory.")
+@as_json
+@click.pass_obj
+def add(
+    where: Where,
+    driver: str,
+    link: str,
+    address: str,
+    given: tuple[str, ...],
+    name: str,
+    area: str,
+    asset_number: str,
+    json_: bool,
+) -> None:
+    """Take into use a device that cannot announce itself: at ADDRESS of LINK, spoken to by DRIVER.
+
+    What a driver asks stands in `sluis driver list --json`; the links are listed by `sluis links`.
+    """
+    wish = {"driver": driver, "link": link, "address": address, "setup": answers_of(given)}
+    with where.client() as client:
+        made = client.post("devices", body=wish | {"name": name, "area": area, "asset_number": asset_number})
+    if json_:
+        out(made)
+    else:
+        click.echo(f"{made['name']} is in use. See: sluis device {made['key']}")
+
+
+@click.command()
+@click.argument("key")
+@click.option("--set", "given", multiple=True, required=True, metavar="KEY=VALUE", help="An answer; may be repeated.")
+@as_json
+@click.pass_obj
+def configure(where: Where, key: str, given: tuple[str, ...], json_: bool) -> None:
+    """Tell the driver of the device KEY what it asks (a bind key, a register map). What is left out stays."""
+    with where.client() as client:
+        found = resolve(client, key)
+        made = client.patch("devices", found["key"], "setup", body={"setup": answers_of(given)})
+    if json_:
+        out(made)
+    else:
+        click.echo(f"{made['name']} is set up" + (f", but: {made['fault']}" if made["fault"] else "."))
+
+
 @click.command()
 @click.argument("key")
 @as_json

@@ -48,6 +48,28 @@ def links(where: Where, json_: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+@click.command()
+@click.argument("link")
+@click.option("--stop", is_flag=True, help="Stop, and say where the file is.")
+@as_json
+@click.pass_obj
+def record(where: Where, link: str, stop: bool, json_: bool) -> None:
+    """Write every frame that arrives on LINK to a file on the gateway, until it is stopped.
+
+    \b
+    sluis record mqtt
+    sluis record mqtt --stop
+    """
+    with where.client() as client:
+        made = client.delete("links", link, "recording") if stop else client.put("links", link, "recording")
+    if json_:
+        out(made)
+    elif stop:
+        click.echo(f"Written: {made['file']}" if made["file"] else f"{link} was not recorded.")
+    else:
+        click.echo(f"Recording to {made['file']}. Stop with: sluis record {link} --stop")
+
+
 @click.group()
 def storage() -> None:
     """Show what is written to the card, and how long it lasts."""

@@ -82,6 +82,7 @@ class Intake:
         """Frames on a subscribed topic that no device and no announcement claims."""
         self._store = store
         self._links = {link.name: link for link in links}
+        register.links = {link.name: link.kind for link in links}
         self._clock = clock
         self._bus = bus
         self._delivered: dict[str, tuple[str, dict[int, int]]] = {}

@@ -18,11 +18,12 @@ from sluis.intake.entry import Allowance, Entry, FrameCounters
 from sluis.intake.ports import Audit, DeviceStore, LatestStore
 from sluis.intake.routes import CACHED, Routes
 from sluis.intake.settings import IntakeSettings
-from sluis.intake.setup import answers
+from sluis.intake.setup import SHARED, answers
 from sluis.model import (
     Actor,
     AlreadyThere,
     Announcement,
+    ConfigError,
     Device,
     DeviceChanged,
     DeviceState,
@@ -57,6 +58,8 @@ class Register:
         self.settings = settings or IntakeSettings()
         self.undiscovered = 0
         """Strangers that gave way to newer ones because `max_discovered` was reached."""
+        self.links: dict[str, str] = {}
+        """Name -> kind of the links there are; intake fills it."""
         self.filters_changed = asyncio.Event()
         self.polls_changed = asyncio.Event()
         self.routes = Routes()
@@ -174,20 +177,32 @@ class Register:
         if cls is None:
             raise DriverError(f"there is no driver {driver!r}", hint="sluis driver list")
         told = answers(cls.about, setup or {})
-        entry = self.by_native(driver, address)
+        source = self._source(cls, link, address)
+        entry = self.by_native(driver, source)
         if entry is not None and entry.device.state is DeviceState.ADOPTED:
-            raise AlreadyThere(f"{entry.device.label} is in use with driver {driver} at {address}")
+            raise AlreadyThere(f"{entry.device.label} is in use with driver {driver} at {source}")
         if entry is None:
             vendor, models = cls.about.vendor, cls.about.models
             model = models[0] if len(models) == 1 else ""
-            self._discover(driver, link, Announcement(address, "setup", told, vendor=vendor, model=model))
-            entry = self.by_native(driver, address)
+            self._discover(driver, link, Announcement(source, "setup", told, vendor=vendor, model=model))
+            entry = self.by_native(driver, source)
             assert entry is not None  # just made
         else:
             entry.device = replace(entry.device, link=link, description={**entry.device.description, "setup": told})
         return await self.adopt(
-            entry.device.key, name=name or address, area=area, asset_number=asset_number, actor=actor
+            entry.device.key, name=name or source, area=area, asset_number=asset_number, actor=actor
         )
+
+    def _source(self, cls: type[Driver], link: str, address: str) -> str:
+        """The source of the frames of the device at `address` of `link`. ConfigError when the link does not fit."""
+        kind = self.links.get(link)
+        if kind is None:
+            raise ConfigError("there is no such link", where=link, allowed=", ".join(self.links))
+        if kind not in cls.about.match.kinds:
+            raise ConfigError(f"is a {kind} link", where=link, allowed=" or ".join(cls.about.match.kinds))
+        if not address.strip() or any(char in address for char in "+#\n"):
+            raise ConfigError(f"{address!r} is no address", where=link)
+        return f"{link}/{address.strip()}" if kind in SHARED else address.strip()
 
     async def configure(self, key: str, setup: Mapping[str, Any], actor: Actor) -> Device:
         """Change what a person told of a device (a bind key). ConfigError when it does not fit."""

@@ -9,6 +9,10 @@ from typing import Any
 from sluis.model import ConfigError, Kind, Value
 from sluis.sdk import About, Ask
 
+SHARED = frozenset({"serial", "knx", "dmx"})
+"""Kinds of link of which a gateway has several, with the same addresses on each: there a source begins with the name of
+its link."""
+
 
 def answers(about: About, given: Mapping[str, Any]) -> dict[str, Value]:
     """The answers, each of the kind that was asked for, with defaults for those not given.

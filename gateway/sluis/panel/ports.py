@@ -47,6 +47,19 @@ class Register(Protocol):
     def counters(self, key: str) -> FrameCounters: ...
 
     async def adopt(self, key: str, *, name: str, area: str, asset_number: str = "", actor: Actor) -> Device: ...
+    async def add(
+        self,
+        driver: str,
+        link: str,
+        address: str,
+        *,
+        setup: Mapping[str, Any] | None = None,
+        name: str = "",
+        area: str = "",
+        asset_number: str = "",
+        actor: Actor,
+    ) -> Device: ...
+    async def configure(self, key: str, setup: Mapping[str, Any], actor: Actor) -> Device: ...
     async def update(
         self,
         key: str,
@@ -219,6 +232,9 @@ class System(Protocol):
     """What `app` knows about the gateway itself."""
 
     def links(self) -> Sequence[LinkReport]: ...
+    async def record(self, link: str, on: bool, actor: Actor) -> str:
+        """Start or stop writing what passes over a link to a file; the file, "" for none."""
+
     def drivers(self) -> Sequence[DriverReport]: ...
     def readiness(self) -> Readiness: ...
     def settings(self) -> Mapping[str, Mapping[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,27 @@ class LinkReport:
     """Frames taken from the link that are not acknowledged yet."""
     dropped: int = 0
     reconnects: int = 0
+    last_error: str = ""
+    rung: str = ""
+    """The step of the recovery ladder it is on; "" while it is well."""
+    recording: str = ""
+    """The file that what passes is written to; "" when it is not."""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What else there is to say, by the link's own names."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskReport:
+    """One thing that a driver asks of a person."""
+
+    key: str
+    label: str
+    kind: str
+    options: tuple[str, ...] = ()
+    default: bool | int | float | str = ""
+    required: bool = False
+    secret: bool = False
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +144,8 @@ class DriverReport:
     fault: str = ""
     """Traceback of a file that does not load; "" when it does."""
     documents: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    """Kinds of link its devices are on."""
+    addable: bool = False
+    """Its devices cannot announce themselves: a person adds them."""
+    setup: tuple[AskReport, ...] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from sluis.model import Stamp
@@ -48,10 +49,21 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock moved by hand: for tests and simulations. Sleepers wake in order when time passes them."""
+    """A clock moved by hand: for tests and simulations. Sleepers wake in order when time passes them.
 
-    def __init__(self, at_us: int = 1_700_000_000_000_000, *, trusted: bool = True) -> None:
+    `rest` returns when everything that can happen at this moment has happened; time passes only then. The usual one
+    gives the event loop twenty turns, which is enough where nothing waits for a thread.
+    """
+
+    def __init__(
+        self,
+        at_us: int = 1_700_000_000_000_000,
+        *,
+        trusted: bool = True,
+        rest: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.at_us = at_us
+        self.rest = rest or _twenty_turns
         self.mono_us = 0
         self.trusted = trusted
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
@@ -69,7 +81,7 @@ class ManualClock:
     async def advance(self, by_s: float) -> None:
         """Let time pass, waking every sleeper at its own moment and letting it run."""
         end = self.mono_us + int(by_s * 1e6)
-        await _settle()
+        await self.rest()
         while self._sleepers:
             self._sleepers.sort(key=lambda entry: entry[:2])
             due, _, future = self._sleepers[0]
@@ -79,7 +91,7 @@ class ManualClock:
             self._move_to(due)
             if not future.done():
                 future.set_result(None)
-            await _settle()
+            await self.rest()
         self._move_to(end)
 
     def jump(self, by_s: float) -> None:
@@ -91,6 +103,6 @@ class ManualClock:
         self.mono_us = mono_us
 
 
-async def _settle() -> None:
+async def _twenty_turns() -> None:
     for _ in range(20):
         await asyncio.sleep(0)

@@ -15,7 +15,8 @@ class Framing:
 
     kind: str = "line"
     """`line` (ends with `end`), `enclosed` (from `start` to `end`), `silence` (until nothing came for `gap_s`),
-    `modbus-rtu`, `length` (a length field), `datagram` (each packet is a frame), `p1` (DSMR telegram)."""
+    `modbus-rtu`, `length` (a length field, high byte first), `datagram` (each packet is a frame), `p1` (DSMR telegram).
+    A `line` comes without its end; all others come whole."""
     start: bytes = b""
     end: bytes = b"\r\n"
     gap_s: float = 0.02
@@ -25,6 +26,10 @@ class Framing:
     length_bytes: int = 1
     length_adds: int = 0
     """`length`: bytes of the frame that the field does not count."""
+    same: tuple[tuple[int, int, int], ...] = ()
+    """Bytes of a question that its answer repeats: (offset in the question, offset in the answer, how many). A frame
+    that does not fit is no answer to that question (a late one, perhaps); it reaches `decode` without `asked`. Modbus
+    RTU needs none: its address and function are compared."""
     max_bytes: int = 4096
     """A frame that grows longer is dropped and counted: no peer may fill the memory by never ending a line."""
 
@@ -41,7 +46,9 @@ class Station:
     greets: bool = False
     """It says something whenever a connection is made; `request` with nothing to send returns that."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What else this kind of link needs (turn-round time, keep-alive), by the link's own names."""
+    """What else this kind of link needs, by the link's own names. serial: `answer_s` (how long this device may take to
+    answer), `turn_round_s` (quiet before it is asked), `retries`. net: `idle_s` (the connection is closed after so
+    long without use), `local_port` (udp: where the device sends its answers), `retries`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from sluis.model import (
 from sluis.runtime import Bus, ManualClock
 from sluis.sdk import About, Driver, Link, MqttMatch, Registry
 from sluis.store.commands import Commands
-from sluis.store.database import Database
+from tests.rest import CountingDatabase, resting
 
 OPERATOR = Actor("person", "anna", Role.OPERATOR)
 
@@ -109,8 +109,9 @@ class Site:
         self.clock = ManualClock()
         self.bus = Bus()
         self.link = HandLink()
-        self.database = Database(folder / "sluis.db")
+        self.database = CountingDatabase(folder / "sluis.db")
         self.database.start()
+        self.clock.rest = resting(self.database)
         self.commands = Commands(self.database)
         self.shelf = Shelf(
             Device("plug-1", "plug", "1", "mqtt", DeviceState.ADOPTED, name="Plug", area="Office"),

@@ -29,9 +29,9 @@ from sluis.runtime import Bus, ManualClock
 from sluis.sdk import About, Driver, MqttMatch, Registry
 from sluis.store.alerts import AlertLog
 from sluis.store.commands import Commands
-from sluis.store.database import Database
 from sluis.store.rule_versions import RuleFile, RuleHistory
 from sluis.watch import Alert, Alerts, Remembrance, RuleBook, Watch
+from tests.rest import CountingDatabase, resting
 
 TECHNICIAN = Actor("person", "tess", Role.TECHNICIAN)
 OPERATOR = Actor("person", "anna", Role.OPERATOR)
@@ -92,8 +92,9 @@ class Site:
         self.folder = folder
         self.clock = clock or ManualClock()
         self.bus = Bus()
-        self.database = Database(folder / "sluis.db")
+        self.database = CountingDatabase(folder / "sluis.db")
         self.database.start()
+        self.clock.rest = resting(self.database)
         self.shelf = Shelf(*building(children))
         self.register = Register(Registry(Sensor), self.shelf, self.shelf, self.clock, self.bus, self.shelf)
         self.carriers = Carriers(self.register, self.bus)
@@ -116,14 +117,10 @@ class Site:
         return self
 
     async def until_started(self) -> None:
-        """Loading reads the database in threads: wait for real, not by the clock."""
-        for _ in range(500):
-            await asyncio.sleep(0.002)
-            if self._task is not None and self._task.done():
-                self._task.result()
-            if self.watch.started:
-                return
-        raise AssertionError("watch did not start")
+        await self.clock.rest()
+        if self._task is not None and self._task.done():
+            self._task.result()
+        assert self.watch.started
 
     async def stop(self) -> None:
         if self._task is None:

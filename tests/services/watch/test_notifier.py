@@ -14,12 +14,12 @@ from sluis.model import LinkError
 from sluis.rules import Above, Rule, Severity
 from sluis.runtime import Bus, ManualClock
 from sluis.store.alerts import AlertLog
-from sluis.store.database import Database
 from sluis.store.notices import Outbox
 from sluis.watch import Alert, Alerts, Notifier, NotifySettings
 from sluis.watch.notifier import quiet_until_us
 from sluis.watch.ports import Message
 from sluis.watch.settings import QuietSettings, RecipientSettings
+from tests.rest import CountingDatabase, resting
 from tests.services.watch.conftest import Shelf
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -45,9 +45,9 @@ class Post:
 class Office:
     def __init__(self, folder: Path, *recipients: RecipientSettings, at_us: int = NOON) -> None:
         self.folder, self.recipients = folder, recipients or (JAN,)
-        self.clock = ManualClock(at_us)
-        self.database = Database(folder / "sluis.db")
+        self.database = CountingDatabase(folder / "sluis.db")
         self.database.start()
+        self.clock = ManualClock(at_us, rest=resting(self.database))
         self.alerts = Alerts(AlertLog(self.database), self.clock, Bus(), Shelf())
         self.mail, self.hook = Post(), Post()
         self.reports: list[tuple[str, bool, str, str]] = []
@@ -65,7 +65,7 @@ class Office:
     async def start(self) -> Office:
         await self.alerts.load()
         self._tasks = [asyncio.ensure_future(part.run()) for part in (self.alerts, self.notifier)]
-        await self.settle()
+        await self.clock.rest()
         return self
 
     async def stop(self) -> None:
@@ -76,26 +76,13 @@ class Office:
         self.database.close()
 
     async def restart(self, away_s: float = 5) -> Office:
-        await self.settle()
+        await self.clock.rest()
         await self.stop()
         return await Office(self.folder, *self.recipients, at_us=self.clock.at_us + int(away_s * 1e6)).start()
 
-    async def settle(self) -> None:
-        """The outbox is real: let its threads finish."""
-        for _ in range(15):
-            # A write behind everything that waits: once it is back, so is all that was asked before it.
-            await self.database.write(lambda connection: None)
-            await self.outbox.waiting()
-            await asyncio.sleep(0.003)
-            await self.clock.advance(0)
-
     async def pass_s(self, for_s: float) -> None:
-        """In steps, because the outbox answers from real threads, which no clock waits for."""
-        await self.settle()
-        steps = 1 if for_s < 4000 else 20
-        for _ in range(steps):
-            await self.clock.advance(for_s / steps)
-            await self.settle()
+        await self.clock.advance(for_s)
+        await self.clock.rest()
 
     def open(self, name: str = "hot", severity: Severity = Severity.WARNING, area: str = "Lab") -> Alert:
         rule = Rule(name, Above(28), severity=severity)
@@ -279,7 +266,7 @@ async def test_a_message_is_given_up_in_the_end(office: Make) -> None:
 async def test_a_clock_set_back_two_weeks_holds_no_message(office: Make) -> None:
     here = await office().start()
     here.open()
-    await here.settle()
+    await here.clock.rest()
     here.clock.jump(-14 * 86_400)
     await here.pass_s(61)
     assert len(here.mail.taken) == 1

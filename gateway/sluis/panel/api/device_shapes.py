@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from sluis.model import Device, Point, Value
 from sluis.panel.api.shapes import In, Label, Name, Out
 from sluis.panel.ports import Register
@@ -68,6 +70,26 @@ class Adoption(In):
     name: Name
     area: Label = ""
     asset_number: Label = ""
+
+
+class NewDevice(In):
+    """A device that cannot announce itself, taken into use by a person."""
+
+    driver: Name
+    link: Name
+    address: Name
+    """On its link: `3` on a bus, `192.0.2.7:4352` on the network."""
+    setup: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    """Answers to what the driver asks (`setup` of the driver)."""
+    name: Label = ""
+    area: Label = ""
+    asset_number: Label = ""
+
+
+class DeviceSetup(In):
+    """Answers to what the driver asks; those left out stay."""
+
+    setup: dict[str, bool | int | float | str]
 
 
 class DeviceChange(In):

@@ -13,7 +13,9 @@ from sluis.panel.api.device_shapes import (
     CountersOut,
     DeviceChange,
     DeviceOut,
+    DeviceSetup,
     FrameOut,
+    NewDevice,
     PointOut,
     device_out,
     point_out,
@@ -50,6 +52,30 @@ async def list_devices(
     """Devices you may see, filtered, searched and sorted."""
     wanted = Wanted((state,), area, driver, link, availability, search, sort)
     return _page(house, actor, wanted, limit, cursor)
+
+
+@router.post("/devices", status_code=201)
+async def add_device(house: HouseDep, actor: CanAdopt, wish: NewDevice) -> DeviceOut:
+    """Take into use a device that cannot announce itself: a meter on a bus, a projector on the network."""
+    _holds_in(actor, wish.area)
+    added = await house.register.add(
+        wish.driver,
+        wish.link,
+        wish.address,
+        setup=wish.setup,
+        name=wish.name,
+        area=wish.area,
+        asset_number=wish.asset_number,
+        actor=actor,
+    )
+    return device_out(house.register, added)
+
+
+@router.patch("/devices/{device}/setup")
+async def configure_device(house: HouseDep, actor: CanAdopt, device: DeviceKey, wish: DeviceSetup) -> DeviceOut:
+    """Tell the driver of a device what it asks: a bind key, a register map. What is secret is never shown again."""
+    device_for(house, actor, device, Role.TECHNICIAN)
+    return device_out(house.register, await house.register.configure(device, wish.setup, actor))
 
 
 @router.get("/discovered")

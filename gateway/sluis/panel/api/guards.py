@@ -19,6 +19,7 @@ CanChangeRules = Annotated[Actor, Depends(require(Role.TECHNICIAN, "rules:write"
 CanInspect = Annotated[Actor, Depends(require(Role.TECHNICIAN, "devices:read"))]
 CanAdopt = Annotated[Actor, Depends(require(Role.TECHNICIAN, "devices:write"))]
 CanSeeSystem = Annotated[Actor, Depends(require(Role.TECHNICIAN, "system:read"))]
+CanRecord = Annotated[Actor, Depends(require(Role.TECHNICIAN, "system:write"))]
 CanSeeSettings = Annotated[Actor, Depends(require(Role.ADMIN, "system:read"))]
 CanSeeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:read"))]
 CanMakeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:write"))]

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from sluis.panel.api.guards import CanMakeBackups, CanSeeBackups, CanSeeSettings, CanSeeSystem
+from sluis.panel.api.guards import CanMakeBackups, CanRecord, CanSeeBackups, CanSeeSettings, CanSeeSystem
 from sluis.panel.api.shapes import Key, Out
 from sluis.panel.auth import HouseDep, everywhere
 
@@ -25,6 +25,28 @@ class LinkOut(Out):
     waiting: int
     dropped: int
     reconnects: int
+    last_error: str
+    rung: str
+    recording: str
+    notes: dict[str, Any]
+
+
+class RecordingOut(Out):
+    link: str
+    file: str
+
+
+class AskOut(Out):
+    """One thing that a driver asks of a person."""
+
+    key: str
+    label: str
+    kind: str
+    options: list[str]
+    default: bool | int | float | str
+    required: bool
+    secret: bool
+    hint: str
 
 
 class QueueOut(Out):
@@ -86,6 +108,9 @@ class DriverOut(Out):
     devices: int
     fault: str
     documents: list[str]
+    kinds: list[str]
+    addable: bool
+    setup: list[AskOut]
 
 
 @router.get("/system")
@@ -98,6 +123,20 @@ async def get_system(house: HouseDep, actor: CanSeeSystem) -> SystemOut:
 async def list_links(house: HouseDep, actor: CanSeeSystem) -> list[LinkOut]:
     """The links and how they are."""
     return [LinkOut.model_validate(one) for one in house.system.links()]
+
+
+@router.put("/links/{link}/recording")
+async def start_recording(house: HouseDep, actor: CanRecord, link: Key) -> RecordingOut:
+    """Write every frame that arrives on a link to a file on the gateway, until it is stopped."""
+    everywhere(actor)
+    return RecordingOut(link=link, file=await house.system.record(link, True, actor))
+
+
+@router.delete("/links/{link}/recording")
+async def stop_recording(house: HouseDep, actor: CanRecord, link: Key) -> RecordingOut:
+    """Stop that; the file that was written, empty when nothing was."""
+    everywhere(actor)
+    return RecordingOut(link=link, file=await house.system.record(link, False, actor))
 
 
 @router.get("/drivers")
