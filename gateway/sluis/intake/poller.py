@@ -16,6 +16,7 @@ from sluis.intake.entry import Entry
 from sluis.intake.register import Register
 from sluis.model import Availability, DeviceState, LinkError, Presence, SluisError
 from sluis.runtime import Bus, Clock
+from sluis.runtime.patience import patient
 from sluis.runtime.waiting import within
 from sluis.sdk import Driver, Link
 
@@ -67,6 +68,7 @@ class Poller:
                 self._asking[key] = entry.driver, group.create_task(self._ask(entry, entry.driver))
 
     async def _ask(self, entry: Entry, driver: Driver) -> None:
+        patient.set(True)  # in this task only: whoever commands goes before it on a shared wire
         every_s = driver.poll_every_s() or RARELY_S
         # Not all at once after a start.
         await self._clock.sleep(random.uniform(0, min(every_s, 2.0)))  # noqa: S311  (chance, not a secret)

@@ -18,6 +18,7 @@ from sluis.links.health import LinkHealth
 from sluis.links.recording import Recorder
 from sluis.model import Frame, LinkError, Stamp
 from sluis.runtime import Clock
+from sluis.runtime.ladder import Ladder, Rung, Step
 from sluis.sdk import Station
 from sluis.wire.topics import matches
 
@@ -40,11 +41,13 @@ class LoopLink:
         self.filters: frozenset[str] = frozenset()
         self.stations: Mapping[str, Station] = {}
         self.rung = ""
+        self.ladder: Ladder | None = None
         self._clock = clock
         self._address = address
         self._frames: deque[Frame] = deque()
         self._arrived = asyncio.Event()
         self._listeners: list[Callable[[bool, str], None]] = []
+        self._step_listeners: list[Callable[[Step], None]] = []
         self._recorder: Recorder | None = None
         self._awaited: list[tuple[str, asyncio.Future[Frame]]] = []
         self._since_us = clock.stamp().at_us
@@ -68,6 +71,10 @@ class LoopLink:
     def on_change(self, listener: Callable[[bool, str], None]) -> None:
         """Call `listener(up, reason)` whenever the link comes up or is lost."""
         self._listeners.append(listener)
+
+    def on_step(self, listener: Callable[[Step], None]) -> None:
+        """Call `listener(step)` after every step on this link's recovery ladder."""
+        self._step_listeners.append(listener)
 
     async def take(self) -> list[Frame]:
         """Everything waiting, in order of arrival; at least one frame."""
@@ -108,7 +115,7 @@ class LoopLink:
             last_error=self._last_error,
             kind=self.kind,
             address=self._address,
-            rung=self.rung,
+            rung=(self.ladder.at if self.ladder else "") or self.rung,
             notes=self.notes(),
         )
 
@@ -117,6 +124,15 @@ class LoopLink:
         return {}
 
     # -- for the concrete link ----------------------------------------------------------------------------
+
+    def _make_ladder(self, *rungs: Rung) -> Ladder:
+        """This link's ladder, mildest rung first; its steps are told to whoever listens."""
+        self.ladder = Ladder(self.name, rungs, self._clock, self._stepped)
+        return self.ladder
+
+    def _stepped(self, step: Step) -> None:
+        for listener in self._step_listeners:
+            listener(step)
 
     def _came_up(self) -> None:
         if self.up:
