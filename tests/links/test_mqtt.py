@@ -75,6 +75,51 @@ async def test_a_message_at_the_wrong_level_of_size_is_acknowledged(
     assert link.health().oversize == 1
 
 
+def a_broker_that_dies(listening: socket.socket, messages: int, die: threading.Event, dead: threading.Event) -> None:
+    """Hands over one message, then more, and is gone with the acknowledgement of the first unread: the kernel answers
+    such an end with a reset, as after SIGKILL."""
+    link, _ = listening.accept()
+    link.recv(1_000)
+    link.sendall(b"\x20\x02\x00\x00" + publication(1))
+    die.wait(20)
+    link.sendall(b"".join(publication(number) for number in range(2, messages + 1)))
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    link.close()
+    dead.set()
+
+
+def publication(number: int) -> bytes:
+    body = struct.pack("!H", 6) + b"plug/a" + struct.pack("!H", number) + b"%03d" % number
+    return b"\x32" + bytes([len(body)]) + body
+
+
+async def test_what_a_broker_handed_over_before_it_died_is_taken_in(
+    tasks: Start, eventually: Eventually, tmp_path: Path
+) -> None:
+    """Its senders were told that these messages are safe, and a broker that was killed does not know them any more."""
+    die, dead, first_is_here = threading.Event(), threading.Event(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        broker = threading.Thread(target=a_broker_that_dies, args=(listening, 50, die, dead), daemon=True)
+        broker.start()
+        made = MqttLink(MqttSettings(port=listening.getsockname()[1]), SystemClock(), session_file=tmp_path / "session")
+        made.set_filters(frozenset({"plug/#"}))
+        line = made._line
+
+        def hold_on(frames: Any) -> None:
+            """In the network thread: it finds the reset when it is about to write, before it looks for more to read."""
+            if not first_is_here.is_set():
+                first_is_here.set()
+                die.set()
+                dead.wait(20)
+                line.acknowledge([frames[0].token])
+
+        line.on_frames = hold_on
+        tasks(made.run())
+        await asyncio.to_thread(first_is_here.wait, 20)
+        await eventually(lambda: dead.is_set() and not made.up)
+    assert [frame.data for frame in await made.take()] == [b"%03d" % number for number in range(1, 51)]
+
+
 async def test_wills_say_whether_the_gateway_is_there(link: MqttLink, broker: Any, eventually: Eventually) -> None:
     watcher = MqttLink(MqttSettings(port=broker.port, client_id="watcher", will_topic=""), SystemClock())
     watcher.set_filters(frozenset({"sluis/gateway/status"}))

@@ -208,7 +208,11 @@ class Line:
         try:
             heard = said = time.monotonic()
             while not self._stopping:
-                self._write_out(client, stream)
+                try:
+                    self._write_out(client, stream)
+                except OSError:
+                    self._read_rest(stream)
+                    raise
                 paused = self.inbox.full
                 reading = [] if paused else [stream]
                 ready = self._wait(reading, 0.5, stream if stream.unsent else None, stream.undecrypted and not paused)
@@ -254,7 +258,13 @@ class Line:
         if arrived:
             self._take_in(arrived)
         if stream.ended:
-            raise LinkError("the broker closed the connection")
+            raise LinkError(stream.reason)
+
+    def _read_rest(self, stream: PacketStream) -> None:
+        """The broker died, and what it handed over before still waits in the kernel. It has told the senders that these
+        are safe, and nobody will send them again. More than the inbox should hold, perhaps, by one kernel's buffer."""
+        while not stream.ended and (arrived := stream.receive()):
+            self._take_in(arrived)
 
     def _take_in(self, arrived: Sequence[Published | Oversize]) -> None:
         stamp = self._clock.stamp()

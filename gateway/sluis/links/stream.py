@@ -35,19 +35,25 @@ class PacketStream:
         self._cutter = Cutter(max_payload_bytes)
         self._unsent = bytearray()
         self.ended = False
+        self.reason = ""
+        """Why it ended."""
 
     # -- for the link's loop ------------------------------------------------------------------------------
 
     def receive(self) -> list[Published | Oversize]:
-        """What has arrived and is PUBLISH. OSError when the connection broke, Malformed when it is no MQTT."""
+        """What has arrived and is PUBLISH; `ended` when there will be no more. Malformed when it is no MQTT."""
         found: list[Published | Oversize] = []
         for _ in range(ROUNDS):
             try:
                 data = self._sock.recv(READ_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 break
+            except OSError as error:
+                # What came before it is whole, and handed over.
+                self.ended, self.reason = True, str(error)
+                break
             if not data:
-                self.ended = True
+                self.ended, self.reason = True, "the broker closed the connection"
                 break
             found += self._cutter.feed(data)
             if len(data) < READ_BYTES and not self.undecrypted:
