@@ -22,11 +22,13 @@ GOOD_STAGES = frozenset({"done", "effective"})
 @click.command("set")
 @click.argument("point")
 @click.argument("value", required=False)
-@click.option("--deadline", "deadline_s", default=5.0, show_default=True, help="Seconds the device has to confirm.")
+@click.option(
+    "--deadline", "deadline_s", type=float, help="Seconds the device has to confirm. [default: as its point says]"
+)
 @click.option("--reason", default="", help="Why; stands in the audit log.")
 @as_json
 @click.pass_obj
-def set_point(where: Where, point: str, value: str | None, deadline_s: float, reason: str, json_: bool) -> None:
+def set_point(where: Where, point: str, value: str | None, deadline_s: float | None, reason: str, json_: bool) -> None:
     """Set POINT (written DEVICE/POINT) to VALUE and wait until the device confirms.
 
     No VALUE for a point that is pressed. Exit code 0 when the device did it, 4 when it was refused, else 1.

@@ -6,6 +6,9 @@ takes the place of one that still waits. In flight means: the driver performs it
 reading that agrees with the wish makes it *done*. Nothing polls: the bus wakes whoever waits. Where the point names a
 proof, another point must show the effect within its time (*effective*), or that is a finding (*ineffective*).
 
+A device that says *not now* (`NotNow`: a projector that warms up) is asked again until the deadline; a point may state
+how long its device takes (`Point.settles_s`), which is the deadline of commands that name none.
+
 An expired wish stays `desired` until the device complies or somebody wishes otherwise: that disagreement is what
 an alert is raised from. A failed or refused wish is dropped.
 """
@@ -41,6 +44,7 @@ from sluis.model import (
     FrameError,
     Kind,
     LinkError,
+    NotNow,
     Point,
     Quality,
     ReadingChanged,
@@ -54,12 +58,16 @@ from sluis.model import (
 from sluis.rules import agrees
 from sluis.runtime import Bus, Clock
 from sluis.runtime.waiting import within
-from sluis.sdk import Link
+from sluis.sdk import Driver, Link
 from sluis.twins.twin import Desired
 
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str]
+
+DEADLINE_S = 5.0
+"""A command's deadline where neither it nor its point says another. Long enough for a slow radio; longer and a person
+at a wall panel presses a second time."""
 
 
 class Control:
@@ -102,7 +110,7 @@ class Control:
         value: Value | None,
         actor: Actor,
         *,
-        deadline_s: float = 5.0,
+        deadline_s: float | None = None,
         reason: str = "",
         cause: str = "",
     ) -> Receipt:
@@ -112,7 +120,7 @@ class Control:
         cannot be accepted; a refusal is in the audit log as well.
         """
         try:
-            wish, declared = self._check(device, point, value, actor, deadline_s)
+            wish, declared, deadline_s = self._check(device, point, value, actor, deadline_s)
         except CommandError as error:
             await self._record(actor, "command.refused", device, point, value, str(error))
             raise
@@ -183,19 +191,19 @@ class Control:
     # -- accepting ----------------------------------------------------------------------------------------
 
     def _check(
-        self, device: str, point: str, value: Value | None, actor: Actor, deadline_s: float
-    ) -> tuple[Value | None, Point]:
+        self, device: str, point: str, value: Value | None, actor: Actor, deadline_s: float | None
+    ) -> tuple[Value | None, Point, float]:
         check_actor(actor, self._devices.device(device))
         declared = self._devices.points(device).get(point)
         if declared is None:
             raise UnknownPoint(f"{self._devices.device(device).label} has no point {point!r:.80}")
         wish = check_value(declared, value)
-        check_deadline(deadline_s)
+        until_s = check_deadline(max(DEADLINE_S, declared.settles_s or 0.0) if deadline_s is None else deadline_s)
         check_reach(self._devices.device(device), self._devices.twin(device))
         self._leases.check(device, declared, actor, self._clock.stamp().mono_us)
         if len(self._lanes.get(device, ())) >= self._settings.queue_per_device and not self._waits(device, declared):
             raise Busy(f"{self._settings.queue_per_device} commands already wait for this device")
-        return wish, declared
+        return wish, declared, until_s
 
     async def _record(self, actor: Actor, action: str, device: str, point: str, value: Value | None, why: str) -> None:
         try:
@@ -286,7 +294,7 @@ class Control:
             link = self._links.get(name)
             if link is None:
                 raise LinkError(f"there is no link {name!r}")
-            await within(self._clock, self._left_s(deadline_us), driver.perform(link, command))
+            await self._perform(driver, link, command, deadline_us)
         except TimeoutError:
             self._end(command, Stage.EXPIRED, "The device did not answer in time.", Expired.code)
         except (CommandError, FrameError) as error:
@@ -300,6 +308,20 @@ class Control:
             self._ledger.advance(command.id, Stage.SENT)
             return True
         return False
+
+    async def _perform(self, driver: Driver, link: Link, command: Command, deadline_us: int) -> None:
+        """Perform, again and again while the device says *not now* and there is time left."""
+        while True:
+            try:
+                await within(self._clock, self._left_s(deadline_us), driver.perform(link, command))
+                return
+            except NotNow as error:
+                if self._left_s(deadline_us) <= error.again_s:
+                    raise
+                receipt = self._ledger.get(command.id)
+                if receipt is not None and receipt.detail != str(error):
+                    self._ledger.advance(command.id, Stage.ACCEPTED, str(error), error.code)
+                await self._clock.sleep(error.again_s)
 
     async def _confirm(
         self, command: Command, point: Point, confirmed: Expectation | None, already: bool, deadline_us: int

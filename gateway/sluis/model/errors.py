@@ -8,7 +8,7 @@
     |   + Truncated, BadChecksum, Implausible
     + CommandError
     |   + UnknownPoint(LookupError), ReadOnly, OutOfRange(ValueError), Expired(TimeoutError),
-    |     Refused, LeaseHeld
+    |     Refused, NotNow, LeaseHeld
     + UnknownDevice(LookupError)
     + NotFound(LookupError), AlreadyThere, LastAdmin
     + DriverError                      a driver broke its contract
@@ -132,6 +132,19 @@ class Refused(CommandError):
     """Not permitted, or the device said no."""
 
     code = "command.refused"
+
+
+class NotNow(CommandError):
+    """The device cannot do it at this moment; it will be able to by itself (a projector that warms up).
+
+    A driver raises it from `perform`. Control then keeps the command and performs it again `again_s` later, until the
+    command's deadline.
+    """
+
+    code = "command.not-now"
+    hint = "Try again in a minute: the device is between two states."
+    retry = Retry.LATER
+    again_s: float = 3.0
 
 
 class LeaseHeld(CommandError):

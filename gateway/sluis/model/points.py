@@ -42,6 +42,8 @@ class Point:
     rate_per_s  largest plausible change per second, in `unit`; None for no limit
     every_s   expected interval between readings in seconds; silence longer than 2.5 times that is stale.
               None when the device only reports changes (then the device's availability decides)
+    settles_s  how long the device may take to report what was commanded, in seconds, where that is longer than the
+              usual 5: a command that names no deadline of its own gets this one
     meta      driver's own routing data for a dynamic point (topics, templates); never shown
     """
 
@@ -62,6 +64,7 @@ class Point:
     """"" for what a person looks at first; "diagnostic" or "config" for the rest (Home Assistant's words)."""
     proof: str = ""
     """Key of the point that independently shows the effect of a command on this one (power drawn, flow)."""
+    settles_s: float | None = None
     meta: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -84,7 +84,7 @@ class Control(Protocol):
         value: Value | None,
         actor: Actor,
         *,
-        deadline_s: float = 5.0,
+        deadline_s: float | None = None,
         reason: str = "",
         cause: str = "",
     ) -> Receipt: ...

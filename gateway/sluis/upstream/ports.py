@@ -51,7 +51,7 @@ class Commands(Protocol):
         value: Value | None,
         actor: Actor,
         *,
-        deadline_s: float = 5.0,
+        deadline_s: float | None = None,
         reason: str = "",
         cause: str = "",
     ) -> Receipt: ...

@@ -15,6 +15,7 @@ from sluis.model import (
     CommandChanged,
     LeaseHeld,
     LinkError,
+    NotNow,
     OutOfRange,
     Point,
     Presence,
@@ -182,6 +183,40 @@ async def test_a_driver_that_hangs_is_cut_off_at_the_deadline(site: Site) -> Non
     await site.clock.advance(2.1)
     assert await site.stage(command) is Stage.EXPIRED
     assert site.link.sent == []
+
+
+async def test_a_device_between_two_states_is_asked_again_until_it_can(site: Site) -> None:
+    site.link.error = NotNow("It warms up.")
+    command = await site.submit("screen", True)
+    assert await site.stage(command) is Stage.ACCEPTED
+    assert (site.code(command), site.desired("screen")) == ("command.not-now", True)
+    await site.clock.advance(30)
+    assert site.link.sent == []
+    site.link.error = None
+    await site.clock.advance(3)
+    assert site.link.sent == [("screen", b"True")]
+    site.report("screen", True)
+    assert await site.stage(command) is Stage.DONE
+    receipt = site.control.receipt(command)
+    assert receipt is not None
+    assert [stage for stage, _ in receipt.history] == ["accepted", "accepted", "sent", "done"], "told once why it waits"
+
+
+async def test_a_device_that_never_can_refuses_and_no_wish_is_left(site: Site) -> None:
+    site.link.error = NotNow("It warms up.")
+    command = await site.submit("screen", True, deadline_s=10)
+    await site.clock.advance(10)
+    assert await site.stage(command) is Stage.REFUSED
+    assert (site.code(command), site.desired("screen")) == ("command.not-now", None)
+
+
+async def test_a_point_states_how_long_its_device_takes(site: Site) -> None:
+    patient, usual = await site.submit("screen", True), (await site.control.submit("plug-2", "lamp", True, OPERATOR))
+    await site.clock.advance(6)
+    assert await site.stage(patient) is Stage.SENT
+    assert await site.stage(usual.command.id) is Stage.EXPIRED
+    await site.clock.advance(60)
+    assert await site.stage(patient) is Stage.EXPIRED
 
 
 async def test_one_in_flight_per_device_others_wait_and_other_devices_do_not(site: Site) -> None:

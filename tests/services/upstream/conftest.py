@@ -102,7 +102,7 @@ class SmallHouse:
         value: Value | None,
         actor: Actor,
         *,
-        deadline_s: float = 5.0,
+        deadline_s: float | None = None,
         reason: str = "",
         cause: str = "",
     ) -> Receipt:

@@ -25,7 +25,9 @@ class CommandIn(In):
     device: Key = Field(examples=["tasmota-dvd-1"])
     point: Label = Field(min_length=1, examples=["power"])
     value: PlainValue | None = Field(default=None, examples=[True])
-    deadline_s: float = Field(default=5.0, gt=0, le=300)
+    deadline_s: float | None = Field(
+        default=None, gt=0, le=300, description="Seconds the device has; without it, what its point states, else 5."
+    )
     reason: Sentence = ""
     wait: bool = Field(default=False, description="Answer when the outcome is known instead of at once.")
 

@@ -231,6 +231,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "command.out-of-range": (N_("That value is outside what the device accepts."), ""),
     "command.expired": (N_("The device did not answer in time."), N_("Is it powered? Try again in a moment.")),
     "command.refused": (N_("The device or a rule refused it."), ""),
+    "command.not-now": (N_("The device is between two states and cannot do it yet."), N_("Try again in a minute.")),
     "command.lease-held": (N_("A script holds this at the moment."), N_("Wait until it is done, or stop the script.")),
     "command.unknown-point": (N_("The device does not have this."), ""),
     "link": (N_("The connection to the device is down."), N_("The gateway reconnects by itself. See System.")),
