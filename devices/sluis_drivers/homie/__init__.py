@@ -1,0 +1,1 @@
+"""Homie 5 over MQTT."""
