@@ -14,6 +14,7 @@ from sluis.model import Command, Frame, LinkError, Stamp
 from sluis.model.commands import SYSTEM
 from sluis.runtime import SystemClock
 from sluis.sdk import Driver
+from sluis.sdk.stated import stated
 
 HEAD = """
 import os, sys, subprocess
@@ -78,7 +79,7 @@ async def hosted() -> AsyncIterator[Callable[[bytes], Awaitable[Started]]]:
     hosts: list[tuple[Host, asyncio.Task[None]]] = []
 
     async def start(text: bytes) -> Started:
-        host = Host(Load("strange.py", "/nowhere/strange.py", text), SystemClock())
+        host = Host(Load("strange.py", "/nowhere/strange.py", text, needed=stated(text)), SystemClock())
         classes = await host.start()
         hosts.append((host, asyncio.ensure_future(host.run())))
         return host, classes

@@ -135,7 +135,7 @@ async def test_a_cancelled_command_leaves_the_host_in_order(hosted: Start) -> No
 async def test_perform_may_await_its_link_only(hosted: Start) -> None:
     body = "    async def perform(self, link, command):\n        import asyncio; await asyncio.sleep(0)\n"
     one = instance(await hosted(driver(body)))
-    with pytest.raises(DriverError, match="its link and nothing else"):
+    with pytest.raises(DriverError, match="link and nothing else"):
         await one.perform(Notebook(), command())
 
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import sluis_drivers
@@ -20,6 +20,7 @@ from sluis.model import DriverError
 from sluis.runtime import Clock
 from sluis.sdk import Driver, Registry
 from sluis.sdk.loading import drivers_of
+from sluis.sdk.stated import stated
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ class DriverLoader:
             if self._seen.get(path) != version:
                 self._seen[path] = version
                 try:
-                    changed.append(Load(path.name, str(path), path.read_bytes()))
+                    changed.append(load_of(path.name, str(path), path.read_bytes()))
                 except OSError as error:
                     self._fault(path.name, error)
         return changed
@@ -197,13 +198,31 @@ class DriverLoader:
         log.error("driver %s cannot be used; see its page", source)
 
 
+def load_of(name: str, path: str, text: bytes) -> Load:
+    """What a driver host is told of a file."""
+    return Load(name, path, text, needed=stated(text))
+
+
 def _packages() -> list[Load]:
     """The installed packages with drivers, each with its entry points."""
-    entries: dict[str, list[str]] = {}
+    found: dict[str, list[EntryPoint]] = {}
     for entry in entry_points(group=GROUP):
-        name = entry.dist.name if entry.dist is not None else entry.name
-        entries.setdefault(name, []).append(entry.value)
-    return [Load(name, entries=tuple(values)) for name, values in sorted(entries.items())]
+        found.setdefault(entry.dist.name if entry.dist is not None else entry.name, []).append(entry)
+    return [
+        Load(name, entries=tuple(one.value for one in entries), needed=stated(b"\n".join(map(_source_of, entries))))
+        for name, entries in sorted(found.items())
+    ]
+
+
+def _source_of(entry: EntryPoint) -> bytes:
+    """The text of the module an entry point names, unimported; b"" when it is not where its package lies."""
+    stem = entry.module.replace(".", "/")
+    for file in (f"{stem}.py", f"{stem}/__init__.py") if entry.dist is not None else ():
+        assert entry.dist is not None
+        path = Path(str(entry.dist.locate_file(file)))
+        if path.is_file():
+            return path.read_bytes()
+    return b""
 
 
 def _host_of(source: str) -> str:

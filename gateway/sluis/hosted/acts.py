@@ -1,4 +1,4 @@
-"""Commands through a driver host, the gateway's side: the host's wishes, carried out on the real link."""
+"""Commands and polls through a driver host, the gateway's side: the host's wishes, carried out on the real link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP_S = 2.0
 than the deadline of a call; larger than a command's own deadline (5 s) and nobody would ever see it."""
 
 STEPS_MAX = 1000
-"""Wishes of one command. Far more than any device needs; a driver that sends in a loop for ever ends here."""
+"""Wishes of one command or poll. Far more than any device needs; a driver that sends in a loop for ever ends here."""
 
 
 class Acts:
@@ -50,10 +50,20 @@ class Acts:
 
     async def perform(self, number: int, link: Link, command: Command) -> None:
         """Let instance `number` perform a command. Raises what the driver raises; Fallen when the host is stuck."""
+        job = self._next_job()
+        await self._carry(job, m.Perform(job, number, command), link)
+
+    async def poll(self, number: int, link: Link) -> None:
+        """Let instance `number` ask its device. Raises as `perform`."""
+        job = self._next_job()
+        await self._carry(job, m.Poll(job, number), link)
+
+    def _next_job(self) -> int:
         self._last_job += 1
-        job = self._last_job
+        return self._last_job
+
+    async def _carry(self, job: int, order: m.Message, link: Link) -> None:
         queue = self._jobs[job] = asyncio.Queue()
-        order: m.Message = m.Perform(job, number, command)
         over = False
         try:
             for _ in range(STEPS_MAX):
@@ -65,7 +75,7 @@ class Acts:
                         raise m.error_of(step.failure)
                     return
                 order = await _carried_out(link, step)
-            raise Fallen(f"{self._source} does not come to an end of a command")
+            raise Fallen(f"{self._source} does not come to an end of a command or a poll")
         finally:
             del self._jobs[job]
             if not over and self._writer is not None and not self._writer.is_closing():
@@ -76,7 +86,7 @@ class Acts:
             async with asyncio.timeout(STEP_S):
                 return await queue.get()
         except TimeoutError:
-            raise Fallen(f"{self._source} was silent for {STEP_S:.0f} s in the middle of a command") from None
+            raise Fallen(f"{self._source} was silent for {STEP_S:.0f} s in the middle of a command or a poll") from None
 
     def _say(self, message: m.Message) -> None:
         if self._writer is None or self._writer.is_closing():

@@ -28,16 +28,12 @@ from sluis.hosted import messages as m
 from sluis.model import DriverError, Frame, Point
 from sluis.sdk.driver import Driver
 from sluis.sdk.loading import drivers_of_text
-
-MEMORY_MAX = 256 * 2**20
-"""Address space, bytes. An empty host takes some 40 MB of it (and a third of that in memory). Smaller and a driver that
-leans on a larger library does not load; larger and one that eats memory starts to press on the gateway of a 1 GB Pi."""
+from sluis.sdk.stated import insist, needs
 
 FILES_MAX = 64
 """Open files. A driver keeps none; imports need a few at a time."""
 
 LIMITS = (
-    (resource.RLIMIT_AS, MEMORY_MAX),
     (resource.RLIMIT_NOFILE, FILES_MAX),
     (resource.RLIMIT_CORE, 0),
     (resource.RLIMIT_FSIZE, 0),  # a driver writes no files: it cannot fill the disk
@@ -52,9 +48,9 @@ PR_SET_NO_NEW_PRIVS = 38
 
 
 def main() -> NoReturn:
-    """`CALL_FD ACT_FD PARENT`: serve until the gateway is gone."""
-    call, act, parent = (int(word) for word in sys.argv[1:4])
-    confine(parent)
+    """`CALL_FD ACT_FD PARENT MEMORY_BYTES`: serve until the gateway is gone."""
+    call, act, parent, memory = (int(word) for word in sys.argv[1:5])
+    confine(parent, memory)
     call_socket, act_socket = socket.socket(fileno=call), socket.socket(fileno=act)
     try:
         serve(m.Wire(call_socket), m.Wire(act_socket))
@@ -63,7 +59,7 @@ def main() -> NoReturn:
     os._exit(0)  # a driver's exit handlers are not waited for
 
 
-def confine(parent: int) -> None:
+def confine(parent: int, memory_bytes: int) -> None:
     """Limits, and an end together with the gateway."""
     os.set_blocking(1, False)
     os.set_blocking(2, False)
@@ -76,7 +72,7 @@ def confine(parent: int) -> None:
     if os.getppid() != parent:  # it died before the line above
         os._exit(0)
     os.register_at_fork(after_in_child=_no_children)
-    for what, most in LIMITS:
+    for what, most in ((resource.RLIMIT_AS, memory_bytes), *LIMITS):
         _, hard = resource.getrlimit(what)
         wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
         try:
@@ -165,21 +161,34 @@ class Room:
         for number in call.unused:
             self.instances.pop(number, None)
         driver = self.families[call.driver](call.native_id, call.description)
-        made = m.Made(tuple(_plain(point) for point in driver.points()), tuple(driver.topics()))
+        every_s = driver.poll_every_s()
+        made = m.Made(
+            tuple(_plain(point) for point in driver.points()),
+            tuple(driver.topics()),
+            driver.station(),
+            None if every_s is None else float(every_s),
+        )
         self.instances[call.number] = driver
         return made
 
     def _load(self, call: m.Load) -> m.Loaded:
+        if call.contract != m.CONTRACT:
+            raise DriverError(
+                f"Sluis was updated while this gateway runs (driver contract {m.CONTRACT}, gateway {call.contract})",
+                hint="Restart the gateway.",
+            )
+        insist(call.name, call.needed)
         classes = [_entry(one) for one in call.entries]
+        insist(call.name, needs([cls.about for cls in classes]))
         if call.path:
             classes += drivers_of_text(call.text, call.path)
         self.families = {cls.about.key: cls for cls in classes}
         gc.freeze()  # what is loaded stays: the collector need not look at it again
-        return m.Loaded(tuple(_family(cls) for cls in classes))
+        return m.Loaded(tuple(_family(cls) for cls in classes), m.CONTRACT)
 
 
 class Stage:
-    """Commands under way: coroutines, each waiting for the gateway to carry out its last request."""
+    """Commands and polls under way: coroutines, each waiting for the gateway to carry out its last request."""
 
     def __init__(self, room: Room, acts: m.Wire) -> None:
         self._room = room
@@ -189,7 +198,7 @@ class Stage:
     def obey(self, message: bytes) -> None:
         order = m.orders.decode(message)
         match order:
-            case m.Perform():
+            case m.Perform() | m.Poll():
                 self._begin(order)
             case m.Result():
                 self._go_on(order)
@@ -198,10 +207,11 @@ class Stage:
                 if job is not None:
                     _close(job)
 
-    def _begin(self, order: m.Perform) -> None:
+    def _begin(self, order: m.Perform | m.Poll) -> None:
         try:
-            driver = self._room.instances[order.number]
-            self._jobs[order.job] = driver.perform(HostedLink(order.job), order.command)
+            driver, link = self._room.instances[order.number], HostedLink(order.job)
+            job = driver.poll(link) if isinstance(order, m.Poll) else driver.perform(link, order.command)
+            self._jobs[order.job] = job
         except BaseException as error:
             self._say(m.Done(order.job, m.failure_of(error)))
         else:
@@ -221,7 +231,7 @@ class Stage:
         try:
             wish = resume(job)
             if not isinstance(wish, m.Send | m.Ask):
-                raise DriverError("perform may await its link and nothing else")
+                raise DriverError("perform and poll may await their link and nothing else")
         except StopIteration:
             over: m.Message = m.Done(number)
         except BaseException as error:

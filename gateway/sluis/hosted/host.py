@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from sluis.hosted import messages as m
-from sluis.hosted.fallen import Fallen
+from sluis.hosted.fallen import Fallen, HostDown
 from sluis.hosted.life import Life
 from sluis.hosted.proxy import proxy
-from sluis.model import Command, DriverError
+from sluis.model import Command
 from sluis.runtime import Clock
 from sluis.runtime.supervisor import Backoff
 from sluis.sdk import Driver
@@ -114,7 +114,7 @@ class Host:
             self._on_change(self)
 
     async def _launch(self) -> None:
-        life = Life(self.source)
+        life = Life(self.source, self._what.needed.limits)
         try:
             self.families = await life.load(self._what)
         except BaseException:
@@ -158,13 +158,13 @@ class Host:
     # -- calls --------------------------------------------------------------------------------------------
 
     def alive(self) -> Life:
-        """The present life. DriverError while there is none."""
+        """The present life. HostDown while there is none."""
         if self._life is None:
-            raise DriverError(f"the driver host of {self.source} is down: {self.reason}", hint="sluis driver list")
+            raise HostDown(f"the driver host of {self.source} is down: {self.reason}", hint="sluis driver list")
         return self._life
 
     def call(self, request: m.Message, expected: type[Answer]) -> Answer:
-        """Ask the host. Raises what the driver raises; DriverError when it is down, or falls over this."""
+        """Ask the host. Raises what the driver raises; HostDown when it is down, Fallen when it falls over this."""
         life = self.alive()
         began = time.monotonic()
         try:
@@ -188,8 +188,16 @@ class Host:
     async def perform(self, number: int, link: Link, command: Command) -> None:
         """A command, step by step."""
         life = self.alive()
+        await self._stepped(life, life.acts.perform(number, link, command))
+
+    async def poll(self, number: int, link: Link) -> None:
+        """A poll, step by step."""
+        life = self.alive()
+        await self._stepped(life, life.acts.poll(number, link))
+
+    async def _stepped(self, life: Life, steps: Coroutine[Any, Any, None]) -> None:
         try:
-            await life.acts.perform(number, link, command)
+            await steps
         except Fallen as error:
             if life is self._life:
                 self.fell(str(error))

@@ -18,12 +18,20 @@ import msgspec
 from sluis.hosted import messages as m
 from sluis.hosted.acts import Acts
 from sluis.hosted.fallen import Fallen
+from sluis.model import DriverError
+from sluis.sdk.driver import ORDINARY, Limits
 
 log = logging.getLogger(__name__)
 
-LOAD_S = 10.0
-"""Longest start with import of the driver. It delays nobody but the driver itself (and, once, the gateway's own start).
-Smaller and a large library on a Pi Zero's card is taken for a hang; larger and a file that hangs is reported late."""
+LOAD_CAP_S = 60.0
+"""Longest start with import of the driver, whatever it says that it needs (`Limits.load_s`, ordinarily 10 s). It delays
+nobody but the driver itself (and, once, the gateway's own start). Smaller and a large library on a Pi Zero's card is
+taken for a hang; larger and a file that hangs is reported late."""
+
+MEMORY_CAP_MB = 1024
+"""Largest address space, whatever a driver says that it needs (`Limits.memory_mb`, ordinarily 256 MB: an empty host
+takes some 40 MB, and a third of that in memory). Smaller and a driver that leans on a numerical library does not load;
+larger and one that eats memory presses on the gateway of a 1 GB Pi."""
 
 DEADLINE_S = 0.25
 """Longest answer to one call, and so the longest that a driver can hold the gateway's event loop. An honest driver
@@ -40,12 +48,13 @@ Answer = TypeVar("Answer", bound=m.Message)
 class Life:
     """The process and its channels. Made on the event loop; `over` is set when it is of no more use."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, limits: Limits = ORDINARY) -> None:
         self.began = time.monotonic()
         self.over = asyncio.Event()
         self.unused: list[int] = []
         """Numbers of instances whose proxies are gone."""
         self.source = source
+        self._load_s = min(limits.load_s, LOAD_CAP_S)
         self._instances = 0
         self._heard = 0
         self._closed = False
@@ -56,7 +65,7 @@ class Life:
         self._calls = m.Wire(ours)
         self.acts = Acts(performing, source)
         try:
-            self.process = _start(calls.fileno(), acts.fileno(), speech)
+            self.process = _start(calls.fileno(), acts.fileno(), speech, min(limits.memory_mb, MEMORY_CAP_MB))
         except OSError:
             ours.close()
             performing.close()
@@ -76,7 +85,7 @@ class Life:
         channel = self._calls.channel
         channel.setblocking(False)
         try:
-            async with asyncio.timeout(LOAD_S):
+            async with asyncio.timeout(self._load_s):
                 await self._loop.sock_sendall(channel, m.framed(m.encode(what)))
                 held = b""
                 while len(held) < m.HEAD or len(held) < m.HEAD + m.length_of(held):
@@ -85,12 +94,17 @@ class Life:
                         raise Fallen(f"{self.source} ended while it was loaded")
                     held += more
         except TimeoutError:
-            raise Fallen(f"{self.source} was not loaded within {LOAD_S:.0f} s") from None
+            raise Fallen(f"{self.source} was not loaded within {self._load_s:.0f} s") from None
         except (OSError, ValueError) as error:
             raise Fallen(f"{self.source} could not be loaded: {error}") from error
-        families = self._typed(held[m.HEAD :], m.Loaded).families
+        loaded = self._typed(held[m.HEAD :], m.Loaded)
+        if loaded.contract != m.CONTRACT:
+            raise DriverError(
+                f"the driver host of {self.source} speaks contract {loaded.contract}, this gateway {m.CONTRACT}",
+                hint="Sluis was updated while it runs: restart the gateway.",
+            )
         await self.acts.open()
-        return families
+        return loaded.families
 
     def call(self, request: m.Message, expected: type[Answer]) -> Answer:
         """Ask, and wait for the answer, on the event loop: at most `DEADLINE_S`. Raises what the driver raises."""
@@ -159,9 +173,10 @@ class Life:
         self.acts.close()
 
 
-def _start(calls: int, acts: int, speech: int) -> subprocess.Popen[bytes]:
+def _start(calls: int, acts: int, speech: int, memory_mb: int) -> subprocess.Popen[bytes]:
     """The process: no descriptor but these, no environment but where modules are found."""
-    command = [sys.executable, "-P", "-s", "-B", "-m", "sluis.hosted", str(calls), str(acts), str(os.getpid())]
+    told = (calls, acts, os.getpid(), memory_mb * 2**20)
+    command = [sys.executable, "-P", "-s", "-B", "-m", "sluis.hosted", *map(str, told)]
     path = os.pathsep.join(folder for folder in sys.path if folder)
     return subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
         command,

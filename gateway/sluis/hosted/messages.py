@@ -1,8 +1,12 @@
 """What the gateway and a driver host say to each other: MessagePack after a length, over two socket pairs.
 
 On the *call* channel the gateway asks and the host answers, one at a time (`Load`, `Make`, `Sniff`, `Decode`). On the
-*act* channel commands run side by side: the gateway starts them (`Perform`), the host asks for what they do on the link
-(`Send`, `Ask`), the gateway tells how that went (`Result`), and the host says when one is over (`Done`).
+*act* channel commands and polls run side by side: the gateway starts them (`Perform`, `Poll`), the host asks for what
+they do on the link (`Send`, `Ask`), the gateway tells how that went (`Result`), and the host says when one is over
+(`Done`).
+
+Both sides state the version of this contract in `Load` and `Loaded`. They differ when Sluis was updated under a running
+gateway: a host that is restarted then runs newer code than the gateway.
 """
 
 from __future__ import annotations
@@ -30,6 +34,11 @@ from sluis.model import (
     errors,
 )
 from sluis.sdk.driver import About, Inquiry
+from sluis.sdk.stated import Stated
+from sluis.sdk.station import Station
+
+CONTRACT = 2
+"""Version of these messages. Any change of one is a new version."""
 
 MESSAGE_MAX = 4 * 2**20
 """Largest message, bytes. The largest MQTT payload the link takes fits in it several times; a host that claims more is
@@ -51,6 +60,9 @@ class Load(Message):
     text: bytes = b""
     entries: tuple[str, ...] = ()
     """`module:attribute` of each entry point."""
+    needed: Stated = Stated()
+    """What its source says that it needs."""
+    contract: int = CONTRACT
 
 
 class Family(msgspec.Struct, array_like=True, frozen=True):
@@ -65,6 +77,7 @@ class Family(msgspec.Struct, array_like=True, frozen=True):
 
 class Loaded(Message):
     families: tuple[Family, ...]
+    contract: int = 1
 
 
 class Make(Message):
@@ -80,6 +93,8 @@ class Make(Message):
 class Made(Message):
     points: tuple[Point, ...]
     topics: tuple[str, ...]
+    station: Station | None = None
+    poll_every_s: float | None = None
 
 
 class Sniff(Message):
@@ -115,12 +130,19 @@ class Failure(Message):
     trace: str = ""
     identity: str | None = None
     """Of a frame that was identified before its decoding failed."""
+    more: dict[str, bool | int | float | str] = {}
+    """What else the error carries, by its own names."""
 
 
 class Perform(Message):
     job: int
     number: int
     command: Command
+
+
+class Poll(Message):
+    job: int
+    number: int
 
 
 class Result(Message):
@@ -161,7 +183,7 @@ _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 calls = msgspec.msgpack.Decoder(Load | Make | Sniff | Decode)
 answers = msgspec.msgpack.Decoder(Loaded | Made | Said | Failure)
-orders = msgspec.msgpack.Decoder(Perform | Result | Cancel)
+orders = msgspec.msgpack.Decoder(Perform | Poll | Result | Cancel)
 steps = msgspec.msgpack.Decoder(Send | Ask | Done)
 
 _KINDS: dict[str, msgspec.msgpack.Decoder[Any]] = {
@@ -194,7 +216,8 @@ def failure_of(error: BaseException, identity: str | None = None) -> Failure:
     text = str(error)[:500]
     for cls in type(error).__mro__:
         if issubclass(cls, SluisError) and _ERRORS.get(cls.code) is cls:
-            return Failure(cls.code, text, getattr(error, "hint", "")[:500], identity=identity)
+            more = {key: one for key, one in vars(error).items() if isinstance(one, bool | int | float | str)}
+            return Failure(cls.code, text, getattr(error, "hint", "")[:500], identity=identity, more=more)
     if isinstance(error, OSError):
         return Failure("timeout" if isinstance(error, TimeoutError) else "os", text, identity=identity)
     trace = "".join(traceback.format_exception(error, limit=-10))[-8000:]
@@ -209,6 +232,7 @@ def error_of(failure: Failure) -> Exception:
         return OSError(failure.text)
     cls = _ERRORS.get(failure.code, DriverError)
     error = cls(failure.text, hint=failure.hint)
+    vars(error).update(failure.more)
     if failure.trace:
         error.add_note(failure.trace)
     return error

@@ -12,6 +12,7 @@ from sluis.hosted import messages as m
 from sluis.hosted.fallen import Fallen
 from sluis.model import Command, Frame, Point
 from sluis.sdk.driver import Decoded, Driver, Link, Sniffed
+from sluis.sdk.station import Station
 
 if TYPE_CHECKING:
     from sluis.hosted.host import Host
@@ -31,6 +32,7 @@ class Hosted(Driver):
         self._number = 0
         made = self._make()
         self._points, self._topics = made.points, made.topics
+        self._station, self._every_s = made.station, made.poll_every_s
 
     def _make(self) -> m.Made:
         life = self._host.alive()
@@ -59,12 +61,21 @@ class Hosted(Driver):
     def points(self) -> Iterable[Point]:
         return self._points
 
+    def station(self) -> Station | None:
+        return self._station
+
+    def poll_every_s(self) -> float | None:
+        return self._every_s
+
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         said = self._host.call(m.Decode(self._own_number(), frame, self._identifies), m.Said)
         return _unpacked(self._host, said)
 
     async def perform(self, link: Link, command: Command) -> None:
         await self._host.perform(self._own_number(), link, command)
+
+    async def poll(self, link: Link) -> None:
+        await self._host.poll(self._own_number(), link)
 
 
 class Identifying(Hosted):

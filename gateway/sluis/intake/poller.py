@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from sluis.intake.entry import Entry
 from sluis.intake.register import Register
-from sluis.model import Availability, DeviceState, LinkError, Presence, SluisError
+from sluis.model import Availability, DeviceState, DriverError, LinkError, Presence, SluisError
 from sluis.runtime import Bus, Clock
 from sluis.runtime.patience import patient
 from sluis.runtime.waiting import within
@@ -96,7 +96,10 @@ class Poller:
         except (LinkError, OSError) as error:
             return str(error)
         except SluisError as error:
-            entry.counters.bad += 1
+            if isinstance(error, DriverError):
+                entry.counters.faults += 1
+            else:
+                entry.counters.bad += 1
             return str(error)
         except Exception as error:  # a driver that breaks its contract stops polling nobody but itself
             entry.counters.faults += 1

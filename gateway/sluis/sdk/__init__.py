@@ -26,12 +26,13 @@ from sluis.model import (
     Truncated,
     Value,
 )
-from sluis.sdk.driver import About, Decoded, Driver, Grade, Inquiry, Link, Sniffed
+from sluis.sdk.driver import SDK_VERSION, About, Decoded, Driver, Grade, Inquiry, Limits, Link, Sniffed
 from sluis.sdk.match import BleMatch, LinkMatch, Match, MqttMatch
 from sluis.sdk.registry import Registry
 from sluis.sdk.station import Ask, Framing, Station
 
 __all__ = [
+    "SDK_VERSION",
     "About",
     "Announcement",
     "Ask",
@@ -48,6 +49,7 @@ __all__ = [
     "Implausible",
     "Inquiry",
     "Kind",
+    "Limits",
     "Link",
     "LinkMatch",
     "Match",

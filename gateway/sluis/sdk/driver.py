@@ -37,6 +37,25 @@ class Grade(StrEnum):
     """Proven on hardware, or on a simulator written by somebody else."""
 
 
+SDK_VERSION = 2
+"""What this gateway offers drivers. 1: MQTT. 2: other links (stations, framing, polling, what a person tells).
+Drivers written for an older version work: what they use stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a driver needs beyond the ordinary, where it runs in a driver host. Both are capped there."""
+
+    memory_mb: int = 256
+    """Address space, 2**20 bytes. A library with large tables, or with code of its own, may need more."""
+    load_s: float = 10.0
+    """Longest time to import it. In a driver host import large libraries at the top of the file: what is imported
+    later counts against the time of a call."""
+
+
+ORDINARY = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """Who a driver is for and where its knowledge comes from."""
@@ -62,6 +81,11 @@ class About:
     requires: tuple[str, ...] = ()
     """Python distributions that the driver imports beyond the SDK; a missing one is named with the command that
     installs it. Nothing is ever installed at run time."""
+    sdk: int = 1
+    """The version of the SDK it needs (`SDK_VERSION` when it was written); a gateway with an older one refuses it."""
+    limits: Limits = ORDINARY
+    proven: str = ""
+    """Grade gold: the hardware, or the simulator of somebody else, that it was proven against."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from types import ModuleType
 
 from sluis.model import DriverError
 from sluis.sdk.driver import Driver
+from sluis.sdk.stated import insist, needs, stated
 
 
 def drivers_in(module: ModuleType) -> Iterator[type[Driver]]:
@@ -34,8 +35,10 @@ def drivers_of_file(path: Path) -> list[type[Driver]]:
 
 
 def drivers_of_text(text: bytes, origin: str) -> list[type[Driver]]:
-    """The drivers of a file's text, read from `origin` earlier. Raises as `drivers_of_file`."""
+    """The drivers of a file's text, read from `origin` earlier. Raises as `drivers_of_file`; DriverError also when it
+    needs a newer SDK, or a distribution that is not installed."""
     path = Path(origin)
+    insist(path.name, stated(text))
     name = f"sluis_dropin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -49,6 +52,7 @@ def drivers_of_text(text: bytes, origin: str) -> list[type[Driver]]:
         classes = list(drivers_in(module))
         if not classes:
             raise DriverError(f"{path.name} defines no driver", hint="A driver is a class with an `about`.")
+        insist(path.name, needs([cls.about for cls in classes]))
     except BaseException:
         if before is None:
             del sys.modules[name]
