@@ -118,6 +118,10 @@ def add(
     """Take into use a device that cannot announce itself: at ADDRESS of LINK, spoken to by DRIVER.
 
     What a driver asks stands in `sluis driver list --json`; the links are listed by `sluis links`.
+
+    \b
+    sluis add pjlink net 192.0.2.7:4352 --name Projector --area "Room 1.4" --set password=secret
+    sluis add modbus rs485 3 --set map=eastron-sdm630
     """
     wish = {"driver": driver, "link": link, "address": address, "setup": answers_of(given)}
     with where.client() as client:
@@ -134,7 +138,11 @@ def add(
 @as_json
 @click.pass_obj
 def configure(where: Where, key: str, given: tuple[str, ...], json_: bool) -> None:
-    """Tell the driver of the device KEY what it asks (a bind key, a register map). What is left out stays."""
+    """Tell the driver of the device KEY what it asks (a bind key, a register map). What is left out stays.
+
+    \b
+    sluis configure "Cellar thermometer" --set bindkey=231d39c1d7cc1ab1aee224cd096db932
+    """
     with where.client() as client:
         found = resolve(client, key)
         made = client.patch("devices", found["key"], "setup", body={"setup": answers_of(given)})

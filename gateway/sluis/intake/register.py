@@ -171,11 +171,11 @@ class Register:
     ) -> Device:
         """Take into use a device that cannot announce itself; `setup` answers what its driver asks (`About.setup`).
 
-        DriverError for an unknown driver, ConfigError for answers that do not fit, AlreadyThere when it is in use.
+        ConfigError for an unknown driver and for what does not fit, AlreadyThere when the device is in use.
         """
         cls = self.registry.get(driver)
         if cls is None:
-            raise DriverError(f"there is no driver {driver!r}", hint="sluis driver list")
+            raise ConfigError("there is no such driver", where=driver, hint="sluis driver list")
         told = answers(cls.about, setup or {})
         source = self._source(cls, link, address)
         entry = self.by_native(driver, source)

@@ -64,13 +64,13 @@ class ReplayLink:
 
     # -- what a test or a replay does ---------------------------------------------------------------------
 
-    def feed(self, topic: str, data: bytes, *, retained: bool = False, qos: int = 1) -> None:
+    def feed(self, topic: str, data: bytes, *, retained: bool = False, qos: int = 1, asked: bytes = b"") -> None:
         """A frame arrives: now when the link is up and subscribed to its topic, else once it is."""
         self._tokens += 1
         token = self._tokens if qos else None
         stamp = self._clock.stamp()
         delivery = None if token is None else (token - 1) % 65535 + 1
-        self._ahead.append(Frame(self.name, topic, data, stamp, retained, token=token, delivery=delivery))
+        self._ahead.append(Frame(self.name, topic, data, stamp, retained, token=token, delivery=delivery, asked=asked))
         self._deliver()
 
     def lose(self, reason: str = "lost by hand") -> None:
@@ -139,10 +139,10 @@ class ReplayLink:
         for topic_filter, answer in self.answers.items():
             if matches(topic_filter, to):
                 for topic, reply in answer(sent):
-                    self.feed(topic, reply, qos=qos)
+                    self.feed(topic, reply, qos=qos, asked=b"" if self.kind == "mqtt" else data)
 
     async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
-        entry = (reply, to, asyncio.get_running_loop().create_future())
+        entry = (reply or to, to, asyncio.get_running_loop().create_future())
         self._replies.append(entry)
         try:
             await self.send(data, to=to)
@@ -187,7 +187,8 @@ class ReplayLink:
         self._waiting.append(frame)
         self._arrived.set()
         for reply, question, answer in self._replies:
-            news = not frame.retained and frame.source != question
+            # On a broker the question comes back to who asked; on a bus the answer comes from where it went.
+            news = not frame.retained and (self.kind != "mqtt" or frame.source != question)
             if news and not answer.done() and matches(reply, frame.source):
                 answer.set_result(frame)
 

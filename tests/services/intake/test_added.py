@@ -14,7 +14,6 @@ from sluis.model import (
     AlreadyThere,
     Availability,
     ConfigError,
-    DriverError,
     Frame,
     Kind,
     LinkError,
@@ -122,7 +121,7 @@ async def test_a_meter_that_does_not_answer_is_offline_until_it_does(house: Hous
 
 async def test_what_does_not_fit_is_refused_and_nothing_is_added(house: House) -> None:
     add = house.register.add
-    with pytest.raises(DriverError, match="no driver 'x'"):
+    with pytest.raises(ConfigError, match="no such driver"):
         await add("x", "one", "3", actor=SYSTEM)
     with pytest.raises(ConfigError, match="map: is missing"):
         await add("meter", "one", "3", actor=SYSTEM)
