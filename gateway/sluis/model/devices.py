@@ -55,7 +55,8 @@ class Device:
 class Announcement:
     """A device says what it is, whole or in fragments.
 
-    Drivers yield it from `Driver.sniff`. Fragments of one device are merged by `fragment`; `content` None
+    Drivers yield it from `Driver.sniff`, and from `decode` where only the device's own instance can read what it offers
+    (it has the key). Fragments of one device are merged by `fragment`; `content` None
     removes that fragment (and a device that was only *discovered* vanishes with its last fragment). A
     removal may not know the device it belongs to (an empty retained message): then `native_id` is "".
     """
@@ -71,6 +72,14 @@ class Announcement:
     parent: str = ""
     """native_id of the bridge (same driver)."""
     suggested_area: str = ""
+    merge: str = "replace"
+    """`replace`: `content` is the whole fragment. `add`: it is added to what the fragment holds, key by key, for a
+    device that tells what it offers little by little (a sensor whose packets take turns); at most `ADDED_MOST` keys."""
+
+
+ADDED_MOST = 64
+"""Keys that a fragment may gather by `Announcement.merge`. No device offers as many points; without a bound a radio
+that pretends to be the device could fill the store."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class Inquiry:
     data: bytes
 
 
-Decoded = Reading | Occurrence | Presence
+Decoded = Reading | Occurrence | Presence | Announcement
 Sniffed = Announcement | Roster | Presence | Inquiry
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sluis.model import Announcement, Device, DriverError
+from sluis.model.devices import ADDED_MOST
 from sluis.sdk.driver import Driver
 
 
@@ -49,6 +50,12 @@ def merge_fragment(description: Mapping[str, Any], announcement: Announcement) -
     merged = dict(description)
     if announcement.content is None:
         merged.pop(announcement.fragment, None)
+    elif announcement.merge == "add":
+        gathered = dict(merged.get(announcement.fragment, {}))
+        for key, value in announcement.content.items():
+            if key in gathered or len(gathered) < ADDED_MOST:
+                gathered[key] = value
+        merged[announcement.fragment] = gathered
     else:
         merged[announcement.fragment] = dict(announcement.content)
     return merged

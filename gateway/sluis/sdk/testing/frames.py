@@ -15,7 +15,8 @@ Every line has a `name`. What else stands in it says what kind of line it is:
 `topic` is the frame's source: a topic, a radio's address, a station on a bus. An answer on a link of question and
 answer has `asked | asked_hex` too, a radio's frame `rssi_dbm`. `device` names the native id of the device that decodes
 or performs; without it the device announced last. Its description is what the announcements above it in the file said
-of that id, or `description` when that is given.
+of that id, or `description` when that is given. `before: [HEX, ...]` are frames from the same source that this device
+decoded earlier, one second apart: for protocols with a counter.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sluis.model import (
@@ -17,12 +19,13 @@ from sluis.model import (
     Quality,
     Reading,
     Roster,
+    Stamp,
 )
 from sluis.model.commands import SYSTEM
 from sluis.sdk.driver import Decoded, Driver, Inquiry, Sniffed
 from sluis.sdk.registry import merge_fragment
 from sluis.sdk.testing.frames import Case, data_of
-from sluis.sdk.testing.link import RecordingLink, Sent, finish
+from sluis.sdk.testing.link import START, RecordingLink, Sent, finish
 
 
 class Bench:
@@ -47,7 +50,13 @@ class Bench:
         """The driver instance that a line of the file is about."""
         native_id = str(case.entry.get("device", self._last))
         description = case.entry.get("description", self.descriptions.get(native_id, {}))
-        return self.cls(native_id, description)
+        driver = self.cls(native_id, description)
+        earlier = [bytes.fromhex(data) for data in case.entry.get("before", [])]
+        for age_s, data in zip(range(len(earlier), 0, -1), earlier, strict=True):
+            stamp = Stamp(START.at_us - age_s * 1_000_000, START.mono_us - age_s * 1_000_000)
+            with suppress(FrameError):
+                list(driver.decode(replace(case.frame, data=data, stamp=stamp)))
+        return driver
 
     def drivers(self) -> list[Driver]:
         """An instance for every device announced; one without a description when there was none."""
