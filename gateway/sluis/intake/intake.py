@@ -281,6 +281,8 @@ class Intake:
             elif isinstance(item, Occurrence) and not frame.retained and item.point in entry.point_ids:
                 occurrences.append(OccurrenceRow(entry.point_ids[item.point], frame.stamp, item.what))
                 events.append(Occurred(entry.device.key, item, frame.stamp))
+            elif isinstance(item, Announcement):
+                self.register.announce(entry.device.driver, entry.device.link, item)
         entry.frames.append((frame, f"{readings} readings" if readings != 1 else "1 reading"))
 
     def _decode(self, entry: Entry, frame: Frame) -> list[Decoded] | None:
