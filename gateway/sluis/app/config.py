@@ -9,6 +9,7 @@ from sluis.app.timekeeper import TimeSettings
 from sluis.app.toml import build, read_toml
 from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
+from sluis.links.net.settings import NetSettings
 from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
 from sluis.panel.settings import PanelSettings
 from sluis.store.backups import BackupSettings
@@ -39,6 +40,8 @@ class Settings:
     """Broker."""
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     """MQTT link."""
+    net: NetSettings = field(default_factory=NetSettings)
+    """TCP and UDP link."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)
     """Being found by name."""
     panel: PanelSettings = field(default_factory=PanelSettings)

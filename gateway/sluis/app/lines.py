@@ -10,6 +10,7 @@ from sluis.app.config import Settings
 from sluis.intake.ports import FrameLink
 from sluis.links.health import LinkHealth
 from sluis.links.mqtt import MqttLink
+from sluis.links.net import NetLink
 from sluis.runtime import Clock
 
 
@@ -27,5 +28,5 @@ class Line(FrameLink, Protocol):
 
 def build_links(settings: Settings, mqtt: MqttLink, clock: Clock) -> dict[str, Line]:
     """All links by name, the broker's first."""
-    links: list[Line] = [mqtt]
+    links: list[Line] = [mqtt, NetLink(settings.net, clock)]
     return {link.name: link for link in links}

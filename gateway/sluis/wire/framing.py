@@ -130,6 +130,10 @@ class Silences(_Counted):
         super().__init__(max_bytes)
         self._deaf = False
 
+    @property
+    def holding(self) -> bool:
+        return self._deaf or bool(self._held)
+
     def feed(self, data: bytes) -> list[bytes]:
         self._held += data
         if len(self._held) > self._max:
@@ -201,6 +205,15 @@ class ModbusRtu(_Counted):
     """Answers on a Modbus RTU pair (Modbus over serial line V1.02, section 2.5.1), cut by function code and length,
     proven by the CRC. Silence only serves to find the next beginning: through a USB adapter, pauses mean nothing."""
 
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(max_bytes)
+        self._lost = False
+        """Looking for the next beginning after bytes that made no frame: more of those are the same damage."""
+
+    def reset(self) -> None:
+        super().reset()
+        self._lost = False
+
     def feed(self, data: bytes) -> list[bytes]:
         self._held += data
         frames: list[bytes] = []
@@ -212,8 +225,10 @@ class ModbusRtu(_Counted):
         """What is left is no beginning of a frame: look for whole ones behind it."""
         frames: list[bytes] = []
         while self._held:
+            self._lost = True
             self._skip(1)
             frames += self.feed(b"")
+        self._lost = False
         return frames
 
     def _front(self) -> bytes | None:
@@ -226,9 +241,11 @@ class ModbusRtu(_Counted):
             elif crc16(self._held[:length]) == 0:
                 frame = bytes(self._held[:length])
                 del self._held[:length]
+                self._lost = False
                 return frame
             else:
-                self.bad += 1
+                self.bad += not self._lost
+                self._lost = True
                 self._skip(1)
         return None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -24,6 +24,9 @@ start of a day holds up 31 others for longer than a person waits."""
 REST = 9
 """How many times the span of its silence a dead device rests. 9 leaves nine tenths of the wire to the others; larger
 and a device that comes back is noticed late."""
+
+REST_CAP_S = 15.0
+"""Longest rest. A slow device with a time-out of five seconds would otherwise rest longer than a poll waits."""
 
 
 @dataclass
@@ -43,8 +46,16 @@ class Turns:
         """Questions that waited too long for their turn."""
         self._addresses: dict[str, _Address] = {}
         self._count = itertools.count(1)
-        self._busy = False
+        self.busy = False
+        """Somebody has the wire."""
         self._alarm: asyncio.TimerHandle | None = None
+
+    def keep(self, addresses: Iterable[str]) -> None:
+        """Forget what is known of all others that nobody waits for."""
+        kept = frozenset(addresses)
+        for address, held in tuple(self._addresses.items()):
+            if address not in kept and not held.waiting:
+                del self._addresses[address]
 
     @property
     def waiting(self) -> int:
@@ -68,34 +79,34 @@ class Turns:
                 await mine
         except BaseException as error:
             if mine.done() and not mine.cancelled():
-                self._busy = False  # the turn came and the asker left in the same moment
+                self.busy = False  # the turn came and the asker left in the same moment
             elif entry in held.waiting:
                 held.waiting.remove(entry)
             self._next()
             if isinstance(error, TimeoutError):
                 self.refused += 1
-                raise LinkError(f"{address}: the wire was not free within {within_s:g} s") from None
+                raise LinkError(f"{address}: its turn on the wire did not come within {within_s:g} s") from None
             raise
         try:
             yield
         finally:
-            self._busy = False
+            self.busy = False
             self._next()
 
     def answered(self, address: str) -> None:
-        held = self._addresses[address]
+        held = self._addresses.setdefault(address, _Address())
         held.misses, held.rests_until = 0, 0.0
 
     def missed(self, address: str, took_s: float) -> None:
-        """No answer, which cost the wire `took_s`."""
-        held = self._addresses[address]
+        """No answer, which cost the wire `took_s`. Where an address has the wire to itself nobody gains by a rest."""
+        held = self._addresses.setdefault(address, _Address())
         held.misses += 1
-        if held.misses >= DEAD_AFTER:
-            held.rests_until = asyncio.get_running_loop().time() + REST * took_s
+        if held.misses >= DEAD_AFTER and len(self._addresses) > 1:
+            held.rests_until = asyncio.get_running_loop().time() + min(REST_CAP_S, REST * took_s)
 
     def _next(self) -> None:
         """Give the wire to whoever is next, when it is free."""
-        if self._busy:
+        if self.busy:
             return
         now = asyncio.get_running_loop().time()
         waiting = [one for one in self._addresses.values() if one.waiting]
@@ -110,7 +121,7 @@ class Turns:
         if entry[1].done():
             self._next()
             return
-        self._busy = True
+        self.busy = True
         entry[1].set_result(None)
 
     def _wake_at(self, at: float | None) -> None:

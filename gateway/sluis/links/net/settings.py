@@ -9,6 +9,8 @@ from dataclasses import dataclass
 class NetSettings:
     """Devices over TCP and UDP. The link is always there; connections are made when a device is asked."""
 
+    name: str = "net"
+    """Name of this link, on its page and in device records."""
     connect_s: float = 5.0
     """How long a device may take to accept a connection."""
     idle_s: float = 10.0
@@ -19,4 +21,4 @@ class NetSettings:
     keep_alive_s: int = 30
     """Silence after which the system asks an open connection whether the device is still there."""
     flood_per_s: int = 500
-    """Frames taken from one device in a second; beyond it the device has to wait."""
+    """Frames taken from one device in a second; beyond it a TCP device has to wait, and packets of UDP are dropped."""

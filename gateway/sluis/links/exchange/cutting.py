@@ -34,6 +34,18 @@ def fits(framing: Framing, asked: bytes, answer: bytes) -> bool:
     return all(asked[a : a + count] == answer[b : b + count] for a, b, count in framing.same)
 
 
+def speaker(framing: Framing, source: str, frame: bytes) -> str:
+    """Whose frame this is, when it came while `source` was heard: on a bus it says so itself."""
+    if framing.kind == "modbus-rtu" and "/" in source:
+        return f"{source.rpartition('/')[0]}/{frame[0]}"
+    return source
+
+
+def repeats_itself(framing: Framing, asked: bytes) -> bool:
+    """Whether the right answer to `asked` may be the same bytes again, so that an echo cannot be told from it."""
+    return framing.kind != "modbus-rtu" or len(asked) < 4 or asked[1] in (0x05, 0x06, 0x08, 0x16)
+
+
 def _fits_modbus(asked: bytes, answer: bytes) -> bool:
     """Same address, same function (or its exception); as many values as were asked; the register that was written."""
     if len(asked) < 4 or answer[:1] != asked[:1] or answer[1] & 0x7F != asked[1]:

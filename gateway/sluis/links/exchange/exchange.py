@@ -1,0 +1,370 @@
+"""One stream of bytes that stations share: who may ask, which bytes are whose, which frame answers which question.
+
+Theory of operation. A question waits for its turn (`turns`), then for quiet on the wire, and is sent. Until its answer
+or its deadline the bytes that come in are cut by the framing of the station that was asked; a frame that fits the
+question is its answer and is delivered with it, every other frame is delivered as nobody's answer. While nothing is
+asked the bytes belong to the stations that speak unasked; where there are none, to the station that was asked last: an
+answer after its time is counted and attributed to it, and never taken for the answer to a later question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sluis.links.exchange.cutting import RAW, by_silence, cutter, fits, speaker
+from sluis.links.exchange.echo import OwnVoice
+from sluis.links.exchange.pace import Pace
+from sluis.links.exchange.tally import Tally
+from sluis.links.exchange.turns import DEAD_AFTER, Turns
+from sluis.model import Frame, LinkError
+from sluis.runtime.patience import patient
+from sluis.sdk import Framing, Station
+from sluis.wire.framing import Splitter
+
+TURN_WITHIN_S = 25.0
+"""Longest a question waits for its turn. Polls may take 30 s in all; a wire that is busy for longer is overbooked."""
+
+CROWDED_S = 0.25
+"""A wire that does not fall quiet for this long is spoken on anyway: noise must not silence a bus for ever."""
+
+LATE_S = 0.2
+"""An answer may come at least this much after its deadline and still be known for a late one (at most as long again as
+the device was given). Smaller and a slow device's answer to an earlier question passes for the present one; larger
+and after a lost frame the answer to the next question is thrown away once without need."""
+
+
+class Deliver(Protocol):
+    def __call__(self, source: str, data: bytes, *, asked: bytes = ...) -> Frame: ...
+
+
+@dataclass
+class _Question:
+    source: str
+    data: bytes
+    framing: Framing
+    answer: asyncio.Future[Frame]
+    sent_at: float = 0.0
+
+
+@dataclass
+class _Cut:
+    framing: Framing
+    splitter: Splitter
+
+
+class Exchange:
+    """`ready` is awaited before each question, with the wire in hand, and makes that there is a connection; `write`
+    puts bytes on it; `deliver` takes every frame. `raw_source` is the source of what comes in where no station is
+    known; without one such bytes are dropped."""
+
+    def __init__(
+        self,
+        ready: Callable[[], Awaitable[None]],
+        write: Callable[[bytes], Awaitable[None]],
+        deliver: Deliver,
+        pace: Pace = Pace(),  # noqa: B008  (frozen)
+        *,
+        raw_source: str = "",
+    ) -> None:
+        self.stations: Mapping[str, Station] = {}
+        self.turns = Turns()
+        self.silent_in_a_row = 0
+        """Questions in a row, to any address, after which not one byte came."""
+        self.used_at = 0.0
+        """When it was last asked or told something, by the loop's clock."""
+        self._ready, self._write, self._deliver = ready, write, deliver
+        self._pace = pace
+        self._raw_source = raw_source
+        self._tally = Tally()
+        self._own = OwnVoice(pace.echo, self._tally)
+        self._cuts: dict[str, _Cut] = {}
+        self._question: _Question | None = None
+        self._last = ""
+        self._owed: dict[str, list[tuple[bytes, float]]] = {}
+        """Source -> questions that were not answered in time, and until when their answers count as late."""
+        self._greetings: dict[str, asyncio.Future[Frame]] = {}
+        self._quiet_from = self._heard_at = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._hearing: tuple[str, ...] = ()
+
+    # -- the stations -------------------------------------------------------------------------------------
+
+    def set_stations(self, stations: Mapping[str, Station]) -> None:
+        self.stations = dict(stations)
+        for source, cut in tuple(self._cuts.items()):
+            if self._framing(source) != cut.framing or source not in stations:
+                self._count(self._cuts.pop(source))
+        self.turns.keep(stations)
+
+    def _framing(self, source: str) -> Framing:
+        station = self.stations.get(source)
+        return (station.framing if station else None) or RAW
+
+    def _cut(self, source: str) -> _Cut:
+        held = self._cuts.get(source)
+        if held is None:
+            framing = self._framing(source)
+            held = self._cuts[source] = _Cut(framing, cutter(framing))
+        return held
+
+    # -- asking -------------------------------------------------------------------------------------------
+
+    async def ask(self, source: str, data: bytes, timeout_s: float) -> Frame:
+        """The answer of `source` to `data`; with no data, what it said when the connection was made. LinkError when
+        none comes within `timeout_s` of the question (or the station's own `answer_s`)."""
+        station = self.stations.get(source)
+        settings = station.settings if station else {}
+        answer_s = float(settings.get("answer_s", timeout_s))
+        if not data:
+            return await self._greeting(source, answer_s)
+        tries = 1 + int(settings.get("retries", self._pace.retries if patient.get() else 0))
+        while tries > 0:
+            async with self._turn(source):
+                answer = await self._ask_once(source, data, answer_s, settings)
+            if answer is not None:
+                return answer
+            # From a station that has been silent for a while one question tells as much as three.
+            tries = 0 if self.turns.misses(source) > DEAD_AFTER else tries - 1
+        raise LinkError(f"{source}: no answer within {answer_s:g} s")
+
+    async def tell(self, source: str, data: bytes) -> None:
+        """Send, in its turn, and wait for nothing but the wire."""
+        station = self.stations.get(source)
+        async with self._turn(source):
+            await self._prepare(station.settings if station else {})
+            await self._put(source, data, self._framing(source))
+
+    def _turn(self, source: str) -> Any:
+        return self.turns.turn(source, urgent=not patient.get(), within_s=TURN_WITHIN_S)
+
+    async def _ask_once(self, source: str, data: bytes, answer_s: float, settings: Mapping[str, Any]) -> Frame | None:
+        """One question, with the wire in hand. None when the time is over."""
+        loop = asyncio.get_running_loop()
+        cut, counted = self._cut(source), self._tally.of(source)
+        question = _Question(source, data, cut.framing, loop.create_future())
+        try:
+            await self._prepare(settings)
+            if source not in self.stations or not self.stations[source].listens:
+                cut.splitter.reset()  # half a frame from before is no beginning of the answer
+            self._question = question
+            await self._put(source, data, cut.framing)
+            question.sent_at = loop.time()
+            counted.asked += 1
+            heard_before = self._tally.bytes_in
+            try:
+                async with asyncio.timeout(len(data) * self._pace.char_s + answer_s):
+                    answer = await question.answer
+            except TimeoutError:
+                self._hear(cut.splitter.silence(), source)
+                if not question.answer.done():
+                    self._missed(question, answer_s, silent=self._tally.bytes_in == heard_before)
+                    return None
+                answer = question.answer.result()
+            except asyncio.CancelledError:
+                self._owe(question, answer_s)  # the asker left; the answer may still come
+                raise
+            self._answered(question)
+            return answer
+        finally:
+            self._question = None
+            self._own.over()
+            question.answer.cancel()
+
+    async def _prepare(self, settings: Mapping[str, Any]) -> None:
+        """Wait for a connection, and for quiet."""
+        await self._ready()
+        await self._quiet(max(self._pace.gap_s, float(settings.get("turn_round_s", 0.0))))
+
+    async def _put(self, source: str, data: bytes, framing: Framing) -> None:
+        """Send."""
+        self._last = source
+        self._own.sending(data, framing)
+        await self._write(data)
+        self._tally.bytes_out += len(data)
+        self.used_at = asyncio.get_running_loop().time()
+        self._quiet_from = self.used_at + len(data) * self._pace.char_s
+
+    async def _quiet(self, gap_s: float) -> None:
+        """Until nothing was on the wire for `gap_s`."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + CROWDED_S + gap_s
+        while (left := max(self._quiet_from, self._heard_at) + gap_s - loop.time()) > 0:
+            if self._heard_at > self._quiet_from and loop.time() > give_up:
+                self._tally.crowded += 1
+                return
+            await asyncio.sleep(left)
+
+    def _answered(self, question: _Question) -> None:
+        counted = self._tally.of(question.source)
+        counted.answered += 1
+        travel_s = len(question.data) * self._pace.char_s
+        counted.latencies_s.append(max(0.0, self._heard_at - question.sent_at - travel_s))
+        self.turns.answered(question.source)
+        self.silent_in_a_row = 0
+
+    def _missed(self, question: _Question, answer_s: float, *, silent: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        self._tally.of(question.source).timeouts += 1
+        self.turns.missed(question.source, now - question.sent_at)
+        self.silent_in_a_row = self.silent_in_a_row + 1 if silent else 0
+        self._owe(question, answer_s)
+
+    def _owe(self, question: _Question, answer_s: float) -> None:
+        """Remember that the answer to this one may come late."""
+        now = asyncio.get_running_loop().time()
+        owed = [one for one in self._owed.get(question.source, ()) if one[1] > now and one[0] != question.data]
+        self._owed[question.source] = [*owed[-3:], (question.data, now + max(LATE_S, answer_s))]
+
+    async def _greeting(self, source: str, within_s: float) -> Frame:
+        """What a station said when this connection was made."""
+        async with self._turn(source):
+            await self._ready()
+            greeting = self._greetings.setdefault(source, asyncio.get_running_loop().create_future())
+            try:
+                async with asyncio.timeout(within_s):
+                    return await asyncio.shield(greeting)
+            except TimeoutError:
+                raise LinkError(f"{source}: no greeting within {within_s:g} s") from None
+
+    # -- hearing ------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """There is a connection, a fresh one."""
+        self._forget()
+        loop = asyncio.get_running_loop()
+        self._greetings = {source: loop.create_future() for source, station in self.stations.items() if station.greets}
+
+    def lost(self, reason: str) -> None:
+        """The connection is gone: whoever waits for an answer knows it at once."""
+        waiting = [self._question.answer] if self._question else []
+        for future in [*waiting, *self._greetings.values()]:
+            if not future.done():
+                future.set_exception(LinkError(reason))
+                future.exception()  # nobody may be waiting
+        self._greetings = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        for cut in self._cuts.values():
+            cut.splitter.reset()
+        self._owed.clear()
+        self._own.over()
+        self._last = ""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def feed(self, data: bytes) -> None:
+        """Bytes came in."""
+        self._heard_at = asyncio.get_running_loop().time()
+        self._tally.bytes_in += len(data)
+        data = self._own.without(data)
+        if not data:
+            return
+        self._hearing = self._hearers()
+        if not self._hearing:
+            self._tally.noise += len(data)
+        for source in self._hearing:
+            self._hear(self._cut(source).splitter.feed(data), source)
+        self._watch_silence()
+
+    def _hearers(self) -> tuple[str, ...]:
+        """Whose bytes these are."""
+        if self._question is not None:
+            return (self._question.source,)
+        unasked = tuple(source for source, station in self.stations.items() if station.listens or station.greets)
+        if unasked:
+            return unasked
+        if self._last:
+            return (self._last,)
+        if self._raw_source and not self.stations:
+            return (self._raw_source,)
+        return ()
+
+    def _hear(self, frames: Iterable[bytes], source: str) -> None:
+        for frame in frames:
+            if frame:  # an empty line says nothing
+                self._take(source, frame)
+
+    def _take(self, source: str, frame: bytes) -> None:
+        greeting = self._greetings.get(source)
+        if greeting is not None and not greeting.done():
+            greeting.set_result(self._deliver(source, frame))
+            return
+        question = self._question
+        if question is not None and question.source == source and self._answers(question, frame):
+            question.answer.set_result(self._deliver(source, frame, asked=question.data))
+            return
+        framing = self._framing(source)
+        said_by = speaker(framing, source, frame)
+        counted = self._tally.of(said_by)
+        if any(fits(framing, asked, frame) for asked, _ in self._owed.get(said_by, ())):
+            counted.late += 1
+        else:
+            counted.unasked += 1
+        self._deliver(said_by, frame)
+
+    def _answers(self, question: _Question, frame: bytes) -> bool:
+        """Whether this is the answer, and not a late one to a question before that it would fit as well."""
+        if question.answer.done() or not fits(question.framing, question.data, frame):
+            return False
+        owed = self._owed.get(question.source)
+        if not owed:
+            return True
+        for entry in owed:
+            asked, until = entry
+            if asked != question.data and until > self._heard_at and fits(question.framing, asked, frame):
+                self._tally.of(question.source).late += 1
+                owed.remove(entry)
+                return False
+        return True
+
+    # -- silence ------------------------------------------------------------------------------------------
+
+    def _gap_s(self) -> float:
+        """The silence that says something to whoever is heard; 0 for none."""
+        cuts = (self._cut(source) for source in self._hearing)
+        return max((cut.framing.gap_s for cut in cuts if by_silence(cut.framing) and cut.splitter.holding), default=0.0)
+
+    def _watch_silence(self) -> None:
+        gap_s = self._gap_s()
+        if gap_s and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(gap_s, self._silence)
+
+    def _silence(self) -> None:
+        self._alarm = None
+        gap_s, loop = self._gap_s(), asyncio.get_running_loop()
+        left_s = self._heard_at + gap_s - loop.time()
+        if left_s > 0.0005:  # something came since
+            self._alarm = loop.call_later(left_s, self._silence)
+            return
+        for source in self._hearing:
+            self._hear(self._cut(source).splitter.silence(), source)
+
+    # -- what is known ------------------------------------------------------------------------------------
+
+    def _count(self, cut: _Cut) -> None:
+        """Keep the counters of a splitter that goes."""
+        self._tally.noise += cut.splitter.noise
+        self._tally.bad += cut.splitter.bad
+        self._tally.too_long += cut.splitter.dropped
+
+    def notes(self) -> dict[str, Any]:
+        """For the link's page."""
+        tally, cuts = self._tally, [cut.splitter for cut in self._cuts.values()]
+        return {
+            "bytes_in": tally.bytes_in,
+            "bytes_out": tally.bytes_out,
+            "noise": tally.noise + sum(one.noise for one in cuts),
+            "crc": tally.bad + sum(one.bad for one in cuts),
+            "too_long": tally.too_long + sum(one.dropped for one in cuts),
+            "echoes": tally.echoes,
+            "collisions": tally.collisions,
+            "crowded": tally.crowded,
+            "waiting": self.turns.waiting,
+            "hears_itself": self._own.heard,
+            "addresses": {source: one.notes() for source, one in tally.addresses.items()},
+        }
