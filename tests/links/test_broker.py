@@ -299,11 +299,13 @@ async def test_killed_under_load_it_comes_back_and_nothing_acknowledged_is_lost(
     own_broker: Mosquitto, tasks: Start, eventually: Eventually, tmp_path: Path
 ) -> None:
     link = gateway_link(own_broker, tmp_path)
+    link.on_subscribed(own_broker.save)
     link.set_filters(frozenset({"tele/#"}))
     tasks(link.run())
     await eventually(lambda: link.up)
     await link.send(b"", to="test/fence")
-    own_broker.save()  # so that the session survives the kill; in life the broker saves every so often
+    # A broker that is killed in this moment would forget us; it takes some milliseconds to save.
+    await eventually((own_broker.folder / "data" / "mosquitto.db").exists)
     stored: set[int] = set()
 
     async def intake() -> None:

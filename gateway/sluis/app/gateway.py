@@ -173,6 +173,8 @@ class Gateway:
     async def _lines(self) -> AsyncIterator[None]:
         """The links."""
         self.mqtt = MqttLink(self._mqtt_settings(), self.clock, session_file=self.places.run / "mqtt-session")
+        if self.broker is not None:
+            self.mqtt.on_subscribed(self.broker.save)
         self.links = build_links(self.settings, self.mqtt, self.clock)
         self.recordings = Recordings(self.places.recordings, self.links, self.clock.stamp)
         async with asyncio.TaskGroup() as group:
@@ -202,6 +204,8 @@ class Gateway:
         for link in self.links.values():
             link.on_change(partial(self._link_changed, link.name))
         self.poller = Poller(self.register, self.links, self.clock, self.bus)
+        for part in (self.intake, self.poller, self.control):
+            part.on_driver_fault(self.drivers.failed)
         self.watching = build_watching(self)
         self.watch = self.watching.watch
         self.backups = Backups(

@@ -83,6 +83,7 @@ class Line:
         self.on_change: Callable[[bool, str], None] = lambda up, reason: None
         self.on_frames: Callable[[Sequence[Frame]], None] = lambda frames: None
         self.on_oversize: Callable[[str, int], None] = lambda topic, size: None
+        self.on_subscribed: Callable[[], None] = lambda: None
         self._clock = clock
         self._acks: deque[Sequence[int]] = deque()
         self._outgoing: deque[Outgoing] = deque()
@@ -196,6 +197,7 @@ class Line:
             client.will_set(settings.will_topic, b"offline", qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_subscribe = lambda *_: self.inbox.call(self.on_subscribed)
         # paho writes at once where nobody takes that over; here the loop does, for many packets together.
         client.on_socket_register_write = lambda *_: None
         client.connect(settings.host, settings.port, keepalive=settings.keepalive_s)

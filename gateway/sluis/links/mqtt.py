@@ -83,6 +83,10 @@ class MqttLink:
         """Call `listener(topic, bytes)` on the event loop when a message was too large to take in."""
         self._oversize_listeners.append(listener)
 
+    def on_subscribed(self, listener: Callable[[], None]) -> None:
+        """Call `listener()` on the event loop whenever the broker has taken a subscription."""
+        self._line.on_subscribed = listener
+
     async def take(self) -> list[Frame]:
         """Everything waiting, in order of arrival; at least one frame."""
         return await self._line.inbox.take()

@@ -50,6 +50,11 @@ HUNG_AFTER_S = 60.0
 """A broker that lives and says nothing for so long hangs, and is killed. While it saves 200 MB of queues to a slow card
 it is silent for some 20 s, and killing it then would lose what it saves; longer, and the house stays deaf."""
 
+SAVE_APART_S = 0.2
+"""Least time between two saves that were asked for. Each writes everything the broker holds, some hundred kilobytes:
+closer together and two thousand devices that come into use at once wear the card; further apart and a broker that is
+killed in between has forgotten the newest subscriptions."""
+
 GATEWAY = "sluis-gateway"
 """Our own account's name."""
 
@@ -101,6 +106,8 @@ class Mosquitto:
         self._since_us = clock.stamp().at_us
         self._version = ""
         self._probe_password = ""
+        self._saved_us: int | None = None
+        self._to_save = asyncio.Event()
 
     @property
     def local_port(self) -> int:
@@ -171,6 +178,11 @@ class Mosquitto:
 
     async def run(self) -> None:
         """Restart it when it ends, until cancelled; then stop it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_saved())
+            await self._keep_alive()
+
+    async def _keep_alive(self) -> None:
         backoff = Backoff(first_s=0.1, cap_s=10.0)
         try:
             while True:
@@ -197,8 +209,26 @@ class Mosquitto:
         self._signal(signal.SIGTERM)
 
     def save(self) -> None:
-        """Write sessions and retained messages to disk now (SIGUSR1)."""
-        self._signal(signal.SIGUSR1)
+        """Write sessions and retained messages to disk (SIGUSR1): now, or `SAVE_APART_S` after the last time.
+
+        For whoever has just subscribed: a broker that is killed knows only the subscriptions it has saved, and what it
+        takes from devices after its restart for a subscriber that it has forgotten is lost.
+        """
+        now_us = self._clock.stamp().mono_us
+        if self._saved_us is None or now_us - self._saved_us >= SAVE_APART_S * 1e6:
+            self._saved_us = now_us
+            self._signal(signal.SIGUSR1)
+        else:
+            self._to_save.set()
+
+    async def _keep_saved(self) -> None:
+        """Saves that were asked for too soon after another."""
+        while True:
+            await self._to_save.wait()
+            await self._clock.sleep(SAVE_APART_S)
+            self._to_save.clear()
+            self._saved_us = self._clock.stamp().mono_us
+            self._signal(signal.SIGUSR1)
 
     async def _until_end(self) -> None:
         process = self._process
