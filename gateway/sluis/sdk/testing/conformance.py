@@ -82,8 +82,14 @@ class Subject:
                 with suppress(Exception):  # the line's own rule reports it
                     self.bench.sniff(case.frame)
 
+    def drivers(self) -> Iterator[Driver]:
+        """An instance for every device that was announced, and for every description that a line gives."""
+        yield from self.bench.drivers()
+        told = [(case.entry["description"], driver) for case, driver in self.decodable if "description" in case.entry]
+        yield from {repr(description): driver for description, driver in told}.values()
+
     def writable(self) -> Iterator[tuple[Driver, Point]]:
-        for driver in self.bench.drivers():
+        for driver in self.drivers():
             for point in driver.points():
                 if point.writable:
                     yield driver, point
@@ -152,7 +158,7 @@ def has_a_foreign_frame(subject: Subject) -> str:
 
 def points_are_valid(subject: Subject) -> str:
     problems: list[str] = []
-    for driver in subject.bench.drivers():
+    for driver in subject.drivers():
         seen: set[str] = set()
         for point in driver.points():
             problem = _point(point) or ("twice the same key" if point.key in seen else "")

@@ -9,8 +9,10 @@ Every line has a `name`. What else stands in it says what kind of line it is:
     frame          topic, text | hex, and the outcome of `decode`:
                    readings: {POINT: VALUE}   quality: {POINT: "bad"}   measured_at_us: N
                    occurrences: [[POINT, WHAT]]   presence: [{availability, ...}]   identity: ID | null
+                   announced: [{native_id, content, ...}]   what `decode` announces
                    or error: CODE ("frame.not-mine" marks a foreign frame, any other a damaged one)
-    command        command: POINT, value: V, sends: [{to, text | json | hex, retain}], answers: [TEXT], or error: CODE
+    command        command: POINT, value: V, sends: [{to, text | json | hex, retain}], answers: [TEXT]
+                   (or answers_hex: [HEX]), or error: CODE
 
 `topic` is the frame's source: a topic, a radio's address, a station on a bus. An answer on a link of question and
 answer has `asked | asked_hex` too, a radio's frame `rssi_dbm`. `device` names the native id of the device that decodes
@@ -48,7 +50,7 @@ class Case:
             return "command"
         if "announces" in self.entry or self.entry.get("sniff"):
             return "announcement"
-        outcomes = ("readings", "occurrences", "presence", "error", "identity")
+        outcomes = ("readings", "occurrences", "presence", "announced", "error", "identity")
         return "frame" if any(key in self.entry for key in outcomes) else "recorded"
 
 

@@ -64,9 +64,9 @@ class Bench:
         return made or [self.cls("device")]
 
 
-def perform(driver: Driver, point: str, value: Any, answers: Iterable[str] = ()) -> list[Sent]:
+def perform(driver: Driver, point: str, value: Any, answers: Iterable[str | bytes] = ()) -> list[Sent]:
     """What a driver sends for a command. CommandError when it refuses."""
-    link = RecordingLink(answer.encode() for answer in answers)
+    link = RecordingLink(answer.encode() if isinstance(answer, str) else answer for answer in answers)
     finish(driver.perform(link, Command("c1", "device", point, value, SYSTEM, 0)))
     return link.sent
 
@@ -101,6 +101,8 @@ def mismatches(bench: Bench, case: Case) -> list[str]:
     wrong = _subsets("presence", entry.get("presence", []), found["presence"])
     wrong += _differs("occurrences", entry.get("occurrences", []), found["occurrences"])
     wrong += _differs("quality", entry.get("quality", {}), found["quality"])
+    if "announced" in entry:
+        wrong += _subsets("announced", entry["announced"], found["announced"])
     for optional in ("identity", "measured_at_us"):
         if optional in entry:
             wrong += _differs(optional, entry[optional], found[optional])
@@ -117,10 +119,13 @@ def decoded(items: Iterable[Decoded]) -> dict[str, Any]:
         "measured_at_us": next((reading.at_us for reading in readings), None),
         "occurrences": [[item.point, item.what] for item in said if isinstance(item, Occurrence)],
         "presence": [_presence(item) for item in said if isinstance(item, Presence)],
+        "announced": [_sniffed(item) for item in said if isinstance(item, Announcement)],
     }
 
 
-def _answers(case: Case) -> list[str]:
+def _answers(case: Case) -> list[str | bytes]:
+    if "answers_hex" in case.entry:
+        return [bytes.fromhex(answer) for answer in case.entry["answers_hex"]]
     return [answer if isinstance(answer, str) else json.dumps(answer) for answer in case.entry.get("answers", [])]
 
 
