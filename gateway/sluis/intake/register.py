@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from sluis.intake.adverts import Adverts
 from sluis.intake.entry import Allowance, Entry, FrameCounters
 from sluis.intake.ports import Audit, DeviceStore, LatestStore
 from sluis.intake.routes import CACHED, Routes
 from sluis.intake.settings import IntakeSettings
-from sluis.intake.setup import SHARED, answers
+from sluis.intake.setup import SHARED, answers, check
 from sluis.model import (
     Actor,
     AlreadyThere,
@@ -70,6 +71,7 @@ class Register:
         self._audit = audit
         self._entries: dict[str, Entry] = {}
         self._sniffers: dict[tuple[str, str], list[type[Driver]]] = {}
+        self._adverts: Adverts | None = None
         self._by_native: dict[tuple[str, str], str] = {}
         self._by_fragment: dict[tuple[str, str], str] = {}
         self._dirty: dict[str, None] = {}
@@ -140,7 +142,7 @@ class Register:
         return frozenset(families | self.routes.filters(link))
 
     def sniffers(self, kind: str, source: str) -> list[type[Driver]]:
-        """The driver classes that may find an announcement in a frame from `source` on a link of this kind."""
+        """The driver classes that may find an announcement in any frame from `source` on a link of this kind."""
         found = self._sniffers.get((kind, source))
         if found is None:
             if len(self._sniffers) >= CACHED:
@@ -148,6 +150,19 @@ class Register:
             found = [cls for cls in self.registry if _may_announce(cls, kind, source)]
             self._sniffers[kind, source] = found
         return found
+
+    def finders(self, kind: str, frame: Frame) -> Sequence[type[Driver]]:
+        """The driver classes that may find an announcement in this frame on a link of this kind: by its source, and
+        for an advertisement by what it says."""
+        by_source = self.sniffers(kind, frame.source)
+        return by_source if kind != "ble" else (*by_source, *self.adverts.families(frame))
+
+    @property
+    def adverts(self) -> Adverts:
+        """What is known of advertisers; anew when the families change."""
+        if self._adverts is None:
+            self._adverts = Adverts(self.registry)
+        return self._adverts
 
     # -- people decide ------------------------------------------------------------------------------------
 
@@ -178,6 +193,7 @@ class Register:
             raise ConfigError("there is no such driver", where=driver, hint="sluis driver list")
         told = answers(cls.about, setup or {})
         source = self._source(cls, link, address)
+        check(cls, source, {"setup": told})
         entry = self.by_native(driver, source)
         if entry is not None and entry.device.state is DeviceState.ADOPTED:
             raise AlreadyThere(f"{entry.device.label} is in use with driver {driver} at {source}")
@@ -212,6 +228,7 @@ class Register:
             raise DriverError(entry.fault)
         held = entry.device.description.get("setup", {})
         told = answers(cls.about, {**held, **setup})
+        check(cls, entry.device.native_id, {**entry.device.description, "setup": told})
         return await self._decide(key, actor, "configured", description={**entry.device.description, "setup": told})
 
     async def update(
@@ -355,6 +372,7 @@ class Register:
     async def reload_driver(self, driver_key: str) -> None:
         """A driver was added, replaced or removed while running: remake its devices' instances."""
         self._sniffers.clear()
+        self._adverts = None
         for entry in self:
             if entry.device.driver == driver_key:
                 await self._activate(entry, entry.device)

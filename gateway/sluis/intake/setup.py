@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluis.model import ConfigError, Kind, Value
-from sluis.sdk import About, Ask
+from sluis.sdk import About, Ask, Driver
 
-SHARED = frozenset({"serial", "knx", "dmx"})
+SHARED = frozenset({"serial", "knx", "dmx", "cec"})
 """Kinds of link of which a gateway has several, with the same addresses on each: there a source begins with the name of
 its link."""
 
@@ -26,6 +26,17 @@ def answers(about: About, given: Mapping[str, Any]) -> dict[str, Value]:
             hint = f"did you mean {near[0]!r}?" if near else ""
             raise ConfigError("is not asked for", where=f"{about.key}: {key}", allowed=", ".join(asked), hint=hint)
     return {ask.key: _answer(about, ask, given.get(ask.key)) for ask in about.setup}
+
+
+def check(cls: type[Driver], native_id: str, description: Mapping[str, Any]) -> None:
+    """ConfigError where the driver itself finds fault with what was told (a map that cannot be read). Any other fault
+    is the driver's own, and shown at the device."""
+    try:
+        cls(native_id, description)
+    except ConfigError:
+        raise
+    except Exception:
+        return
 
 
 def _answer(about: About, ask: Ask, given: Any) -> Value:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,11 @@ class Meter(Driver):
         setup=(Ask("scale", "Scale", Kind.NUMBER, default=1), Ask("map", "Map", options=("a", "b"), required=True)),
     )
     voltage = Point("voltage", "V", every_s=10)
+
+    def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
+        super().__init__(native_id, description)
+        if self.setting("scale", 1) == 0:
+            raise ConfigError("is nothing to multiply with", where="scale")
 
     def poll_every_s(self) -> float | None:
         return 10
@@ -144,6 +150,16 @@ async def test_what_does_not_fit_is_refused_and_nothing_is_added(house: House) -
         await add("meter", "one", "3", setup={"map": "a"}, actor=SYSTEM)
     other = await add("meter", "two", "3", setup={"map": "a"}, actor=SYSTEM)
     assert other.key != house.register.devices()[0].key or len(house.register.devices()) == 2
+
+
+async def test_what_the_driver_itself_finds_fault_with_is_refused(house: House) -> None:
+    with pytest.raises(ConfigError, match="scale: is nothing"):
+        await house.register.add("meter", "one", "3", setup={"map": "a", "scale": 0}, actor=SYSTEM)
+    assert house.register.devices() == []
+    device = await house.register.add("meter", "one", "3", setup={"map": "a"}, actor=SYSTEM)
+    with pytest.raises(ConfigError, match="scale: is nothing"):
+        await house.register.configure(device.key, {"scale": 0}, SYSTEM)
+    assert house.register.device(device.key).description["setup"]["scale"] == 1
 
 
 async def test_what_was_told_can_be_changed(house: House) -> None:
