@@ -111,6 +111,7 @@ class Intake:
             "unclaimed": self.unclaimed,
             "uncommitted": self._uncommitted,
             "undiscovered": self.register.undiscovered,
+            "damaged_adverts": self.register.adverts.damaged,
         }
 
     def refuse_oversize(self, link: str, topic: str, size: int) -> None:
@@ -357,8 +358,8 @@ class Intake:
 
     def _sniff(self, link: FrameLink, frame: Frame, events: list[Event]) -> bool:
         """Whether a driver family claims this frame as an announcement (or may)."""
-        sniffers = self.register.sniffers(link.kind, frame.source)
-        for cls in sniffers:
+        finders = self.register.finders(link.kind, frame)
+        for cls in finders:
             try:
                 said = list(cls.sniff(frame))
             except FrameError as error:
@@ -368,7 +369,8 @@ class Intake:
                 self._fault(cls.about.key)
                 continue
             self._announced(link, cls, said, frame, events)
-        return bool(sniffers)
+        # A radio hears what was never meant for us: that is nothing to count as left over.
+        return bool(finders) or link.kind == "ble"
 
     def _announced(
         self, link: FrameLink, cls: type[Driver], said: Iterable[object], frame: Frame, events: list[Event]
