@@ -1,0 +1,1 @@
+"""Modbus devices by register maps: see `sluis_drivers.modbus.device`."""
