@@ -70,4 +70,5 @@ class Routes:
 
     def stations(self, link: str) -> dict[str, Station]:
         """What a link must know of its adopted devices, by source."""
-        return {station.source: station for where, station in self._stations.values() if where == link}
+        held = [station for where, station in self._stations.values() if where == link]
+        return {one.source: one for station in held for one in (station, *station.besides)}

@@ -36,6 +36,11 @@ the device was given). Smaller and a slow device's answer to an earlier question
 and after a lost frame the answer to the next question is thrown away once without need."""
 
 
+OPENING_S = 0.3
+"""Quiet that ends what a device says to the lines of its `opening` (a login, the wish for long answers). Smaller and
+the rest of it passes for the answer to the first question; larger and each new connection holds up a command."""
+
+
 class Deliver(Protocol):
     def __call__(self, source: str, data: bytes, *, asked: bytes = ...) -> Frame: ...
 
@@ -73,6 +78,8 @@ class Exchange:
         self.turns = Turns()
         self.silent_in_a_row = 0
         """Questions in a row, to any address, after which not one byte came."""
+        self.heard = asyncio.Event()
+        """Set by every byte that comes."""
         self.used_at = 0.0
         """When it was last asked or told something, by the loop's clock."""
         self._ready, self._write, self._deliver = ready, write, deliver
@@ -86,6 +93,8 @@ class Exchange:
         self._owed: dict[str, list[tuple[bytes, float]]] = {}
         """Source -> questions that were not answered in time, and until when their answers count as late."""
         self._greetings: dict[str, asyncio.Future[Frame]] = {}
+        self._opened: set[str] = set()
+        """Sources that have had their `opening` on this connection."""
         self._quiet_from = self._heard_at = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._hearing: tuple[str, ...] = ()
@@ -134,7 +143,7 @@ class Exchange:
         """Send, in its turn, and wait for nothing but the wire."""
         station = self.stations.get(source)
         async with self._turn(source):
-            await self._prepare(station.settings if station else {})
+            await self._prepare(source, station.settings if station else {})
             await self._put(source, data, self._framing(source))
 
     def _turn(self, source: str) -> Any:
@@ -146,7 +155,7 @@ class Exchange:
         cut, counted = self._cut(source), self._tally.of(source)
         question = _Question(source, data, cut.framing, loop.create_future())
         try:
-            await self._prepare(settings)
+            await self._prepare(source, settings)
             if source not in self.stations or not self.stations[source].listens:
                 cut.splitter.reset()  # half a frame from before is no beginning of the answer
             self._question = question
@@ -173,9 +182,16 @@ class Exchange:
             self._own.over()
             question.answer.cancel()
 
-    async def _prepare(self, settings: Mapping[str, Any]) -> None:
-        """Wait for a connection, and for quiet."""
+    async def _prepare(self, source: str, settings: Mapping[str, Any]) -> None:
+        """Wait for a connection, and for quiet; a station with an `opening` gets it first on each connection."""
         await self._ready()
+        if source not in self._opened and settings.get("opening"):
+            if source in self._greetings:
+                await self._greeted(source, float(settings.get("answer_s", 5.0)))
+            self._opened.add(source)
+            for line in settings["opening"]:
+                await self._put(source, line, self._framing(source))
+                await self._quiet(OPENING_S)
         await self._quiet(max(self._pace.gap_s, float(settings.get("turn_round_s", 0.0))))
 
     async def _put(self, source: str, data: bytes, framing: Framing) -> None:
@@ -222,12 +238,15 @@ class Exchange:
         """What a station said when this connection was made."""
         async with self._turn(source):
             await self._ready()
-            greeting = self._greetings.setdefault(source, asyncio.get_running_loop().create_future())
-            try:
-                async with asyncio.timeout(within_s):
-                    return await asyncio.shield(greeting)
-            except TimeoutError:
-                raise LinkError(f"{source}: no greeting within {within_s:g} s") from None
+            return await self._greeted(source, within_s)
+
+    async def _greeted(self, source: str, within_s: float) -> Frame:
+        greeting = self._greetings.setdefault(source, asyncio.get_running_loop().create_future())
+        try:
+            async with asyncio.timeout(within_s):
+                return await asyncio.shield(greeting)
+        except TimeoutError:
+            raise LinkError(f"{source}: no greeting within {within_s:g} s") from None
 
     # -- hearing ------------------------------------------------------------------------------------------
 
@@ -236,6 +255,7 @@ class Exchange:
         self._forget()
         loop = asyncio.get_running_loop()
         self._greetings = {source: loop.create_future() for source, station in self.stations.items() if station.greets}
+        self._opened.clear()
 
     def lost(self, reason: str) -> None:
         """The connection is gone: whoever waits for an answer knows it at once."""
@@ -260,6 +280,7 @@ class Exchange:
     def feed(self, data: bytes) -> None:
         """Bytes came in."""
         self._heard_at = asyncio.get_running_loop().time()
+        self.heard.set()
         self._tally.bytes_in += len(data)
         data = self._own.without(data)
         if not data:
