@@ -7,6 +7,7 @@ Models: whatever carries the PJLink mark: Epson, NEC, Panasonic, Sony, Sharp, Ch
     [D]%cAAAA P<CR>               a question (P is `?`) or an order
     %cAAAA=V<CR>                  its answer: a value, OK, or ERR1 .. ERR4
     PJLINK ERRA<CR>               the password is wrong
+    %2AAAA=V<CR>                  notice over UDP, from class 2 projectors: POWR, INPT, ERST, LKUP
 
     c class, 1 or 2 | AAAA what it is about: POWR, INPT, AVMT, ERST, LAMP, ... | N random number, hexadecimal
     D md5(N + password) in 32 hexadecimal digits, before the first line of a connection and no other
@@ -54,6 +55,8 @@ SETTLES_S = 180.0
 """How long a command may wait for a projector to warm up or cool down. Lamps take up to a minute and a half to cool."""
 
 EVERY_S = 20.0
+NOTICES = 4352
+"""UDP port of notices (class 2, section 3.3): power, input and errors are told at once."""
 
 TOLD = "told"
 """The fragment of the description that holds what was said once."""
@@ -85,6 +88,7 @@ class Projector(Driver):
         setup=(
             Ask("password", "Password, where the projector wants one", secret=True),
             Ask("every_s", "Seconds between two looks", Kind.NUMBER, default=EVERY_S),
+            Ask("notices", "UDP port for what it tells by itself; 0 for none", Kind.NUMBER, default=NOTICES),
         ),
     )
 
@@ -112,14 +116,27 @@ class Projector(Driver):
         self._inputs = [code for code in self._told("INST").split(" ") if _word(code)]
         self._class_2 = self._told("CLSS") == "2"
         self._lamps = _lamp_count(self._told("LAMP")) or 1
+        port = self.setting("notices", NOTICES)
+        host = native_id.rpartition(":")[0]
+        self._tells_at = f"udp:{host}:{port:.0f}" if self._class_2 and host and _is_port(port) else ""
+        """Where its notices come from; "" when it sends none."""
         self._keys = frozenset(point.key for point in self.points())
 
     def _told(self, about: str) -> str:
         """What the projector said once; "" while it did not."""
         return text_of(dict_of(self.description.get(TOLD)).get(about), 200)
 
+    def topics(self) -> Iterable[str]:
+        return (self.native_id, self._tells_at) if self._tells_at else (self.native_id,)
+
     def station(self) -> Station:
-        return Station(self.native_id, self.about.framing, greets=True)
+        # Some projectors take one connection only: it is given back between two looks.
+        settings = {"idle_s": 5.0}
+        if not self._tells_at:
+            return Station(self.native_id, self.about.framing, greets=True, settings=settings)
+        port = int(self._tells_at.rpartition(":")[2])
+        tells = Station(self._tells_at, Framing("datagram"), listens=True, settings={"local_port": port})
+        return Station(self.native_id, self.about.framing, greets=True, settings=settings, besides=(tells,))
 
     def points(self) -> Iterable[Point]:
         for point in super().points():
@@ -140,7 +157,7 @@ class Projector(Driver):
             )
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
-        if frame.source != self.native_id:
+        if frame.source not in (self.native_id, self._tells_at):
             raise NotMine
         if frame.data.startswith(b"PJLINK "):
             return []
@@ -263,6 +280,10 @@ def _word(code: str) -> str:
         return answers.input_word(code)
     except FrameError:
         return ""
+
+
+def _is_port(number: object) -> bool:
+    return isinstance(number, int | float) and 0 < number < 65_536
 
 
 def _lamp_count(said: str) -> int:
