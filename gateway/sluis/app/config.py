@@ -9,6 +9,7 @@ from sluis.app.timekeeper import TimeSettings
 from sluis.app.toml import build, read_toml
 from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
+from sluis.links.ble.settings import BleSettings
 from sluis.links.net.settings import NetSettings
 from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
 from sluis.panel.settings import PanelSettings
@@ -42,6 +43,8 @@ class Settings:
     """MQTT link."""
     net: NetSettings = field(default_factory=NetSettings)
     """TCP and UDP link."""
+    ble: tuple[BleSettings, ...] = ()
+    """Bluetooth Low Energy adapters."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)
     """Being found by name."""
     panel: PanelSettings = field(default_factory=PanelSettings)

@@ -11,6 +11,7 @@ from sluis.intake.ports import FrameLink
 from sluis.links.health import LinkHealth
 from sluis.links.mqtt import MqttLink
 from sluis.links.net import NetLink
+from sluis.model import ConfigError
 from sluis.runtime import Clock
 
 
@@ -29,4 +30,17 @@ class Line(FrameLink, Protocol):
 def build_links(settings: Settings, mqtt: MqttLink, clock: Clock) -> dict[str, Line]:
     """All links by name, the broker's first."""
     links: list[Line] = [mqtt, NetLink(settings.net, clock)]
-    return {link.name: link for link in links}
+    links += ble_links(settings, clock)
+    named = {link.name: link for link in links}
+    if len(named) < len(links):
+        raise ConfigError("two links have the same name", where=", ".join(sorted(link.name for link in links)))
+    return named
+
+
+def ble_links(settings: Settings, clock: Clock) -> list[Line]:
+    """A link for each Bluetooth adapter. Its library is loaded only where there is one: it costs some 10 MB."""
+    if not settings.ble:
+        return []
+    from sluis.links.ble.link import BleLink
+
+    return [BleLink(one, clock) for one in settings.ble]

@@ -1,0 +1,278 @@
+"""A BLE adapter as a link: its advertisements are frames, and its devices can be read, written and made to notify.
+
+Theory of operation. `run` scans for as long as the adapter can, and looks at it every few seconds. A state that a
+person or the machine must mend (no D-Bus, no adapter) is said and waited for, ever more rarely. A state that can be
+cured, and an adapter that used to hear things and hears none, climb the ladder: scan anew, a new connection to
+bluetoothd, power off and on, USB reset; each step is judged by whether something is heard. When the top did not help
+but the adapter scans without complaint, the air is taken to be quiet: nothing is tried again until something was heard.
+
+Sources: `AA:BB:CC:DD:EE:FF` for an advertisement, `AA:BB:CC:DD:EE:FF/2a19` for a characteristic (4 hex digits, or 36
+characters, lower-case). A source of an adopted device that names a characteristic exactly means that it is to notify;
+`AA:BB:CC:DD:EE:FF/+` only lets through what was asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from sluis.links.ble.air import Air, Heard
+from sluis.links.ble.backend import BleBackend
+from sluis.links.ble.peers import Device, Peers
+from sluis.links.ble.settings import BleSettings
+from sluis.links.ble.states import AdapterState, AdapterTrouble
+from sluis.links.loop import LoopLink
+from sluis.model import Frame, LinkError
+from sluis.runtime import Backoff, Clock, supervise
+from sluis.runtime.ladder import Rung, Step
+from sluis.runtime.waiting import within
+from sluis.sdk import Station
+from sluis.wire.advertising import uuid16
+
+PROBE_S = 5.0
+"""How often the adapter is looked at. One question to bluetoothd each; rarer and a switched off adapter is noticed
+late."""
+
+STEADY_S = 30.0
+"""A scan that held this long starts the back-off anew."""
+
+STOP_WITHIN_S = 4.0
+"""Longest to let go of everything when the gateway stops, which as a whole may take ten seconds."""
+
+STEPS_KEPT = 20
+"""Steps of recovery shown on the link's page."""
+
+
+class BleLink(LoopLink):
+    """One adapter."""
+
+    kind: ClassVar[str] = "ble"
+
+    def __init__(self, settings: BleSettings, clock: Clock, backend: BleBackend | None = None) -> None:
+        super().__init__(settings.name, clock, address=settings.adapter)
+        self.settings = settings
+        self.air = Air()
+        self.state = AdapterState.UNKNOWN
+        self._backend = backend or backend_of(settings, clock)
+        self._backend.lost = self._scan_lost
+        self._peers = Peers(self._backend, settings, clock, self._told)
+        self._lost = asyncio.Event()
+        self._lost_reason = ""
+        self._quiet = True
+        """Nothing was heard since the air was last taken to be quiet: silence proves nothing."""
+        self._scanned_us = 0
+        self._asking: dict[str, bytes] = {}
+        self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
+        self._make_ladder(Rung("rescan", self._backend.rest), *self._backend.cures())
+        self.on_step(self._steps.append)
+
+    # -- what drivers use ---------------------------------------------------------------------------------
+
+    async def send(self, data: bytes, *, to: str = "", retain: bool = False) -> None:
+        """Write a characteristic: with response where it offers that."""
+        address, uuid = self._target(to)
+        async with self._peers.connected(address) as device:
+            await device.standing().write(uuid, data)
+        self._sent += 1
+
+    async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
+        """Read a characteristic (nothing to send); or write one and wait for what `reply` ("" for `to`) notifies."""
+        address, uuid = self._target(to)
+        async with self._peers.connected(address) as device:
+            work = self._ask(device, uuid, data, reply, timeout_s) if data else self._read(device, uuid)
+            try:
+                frame = await within(self._clock, timeout_s, work)
+            except TimeoutError:
+                raise LinkError(f"{self.name}: no answer from {reply or to} within {timeout_s:g} s") from None
+        self._sent += 1
+        return frame
+
+    def set_filters(self, filters: frozenset[str]) -> None:
+        super().set_filters(filters)
+        wanted: dict[str, set[str]] = {}
+        for one in filters:
+            address, _, uuid = one.partition("/")
+            if uuid and not set("+#") & set(one):
+                wanted.setdefault(address, set()).add(uuid16(uuid))
+        self._peers.want({address: frozenset(uuids) for address, uuids in wanted.items()})
+
+    def set_stations(self, stations: Mapping[str, Station]) -> None:
+        super().set_stations(stations)
+        self._peers.pairing = frozenset(source for source, one in stations.items() if one.settings.get("pair"))
+
+    def heard(self) -> list[Heard]:
+        """Who is in the air, the last heard first."""
+        return list(self.air)
+
+    def notes(self) -> Mapping[str, Any]:
+        return {
+            "state": str(self.state),
+            "next_step": self.state.next_step,
+            "scanning": self.settings.scanning,
+            "devices": len(self.air),
+            "advertisements": self.air.count,
+            "repeats": self.air.repeats,
+            "quiet": self._quiet,
+            **self._peers.notes(),
+            "steps": [
+                {"rung": one.rung, "at_us": one.at_us, "for_s": round(one.for_s, 1), "healed": one.healed}
+                for one in self._steps
+            ],
+        }
+
+    # -- scanning -----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(supervise(f"{self.name}: scanning", self._live, self._clock))
+                group.create_task(supervise(f"{self.name}: connections", self._peers.run, self._clock))
+        finally:
+            with contextlib.suppress(TimeoutError):
+                await within(self._clock, STOP_WITHIN_S, self._stop())
+            self._went_down("stopped")
+
+    async def _stop(self) -> None:
+        await self._peers.close()
+        await self._backend.close()
+
+    async def _live(self) -> None:
+        backoff = Backoff(first_s=1.0, cap_s=self.settings.retry_cap_s)
+        scanning = False
+        while True:
+            began_us = self._clock.stamp().mono_us
+            try:
+                if not scanning:
+                    await self._rescan()
+                self._well()
+                await self._listen()
+            except AdapterTrouble as trouble:
+                self._troubled(trouble)
+                scanning = trouble.state.curable and await self._climb()
+            else:
+                scanning = False
+            if self._clock.stamp().mono_us - began_us > STEADY_S * 1e6:
+                backoff.reset()
+            if not scanning:
+                await self._clock.sleep(backoff.next_s())
+
+    async def _rescan(self) -> None:
+        """Begin to scan; AdapterTrouble when that cannot be."""
+        self._lost.clear()
+        await self._backend.scan(self._heard)
+        self._scanned_us = self._clock.stamp().mono_us
+
+    def _well(self) -> None:
+        self.state = AdapterState.WELL
+        self._came_up()
+
+    async def _listen(self) -> None:
+        """Watch over a running scan until it has ended by itself. AdapterTrouble when the adapter is not well, or is
+        silent."""
+        while True:
+            lost = True
+            try:
+                await within(self._clock, PROBE_S, self._until_lost())
+            except TimeoutError:
+                lost = False
+            state = await self._backend.probe()
+            if state is not AdapterState.WELL:
+                raise AdapterTrouble(state, self._lost_reason if lost else "")
+            if lost:
+                return
+            if self._silent_s() > self.settings.silent_after_s and not self._quiet:
+                raise AdapterTrouble(AdapterState.MUTE, f"nothing was heard for {self._silent_s():.0f} s")
+
+    async def _until_lost(self) -> None:
+        await self._lost.wait()
+
+    def _scan_lost(self, reason: str) -> None:
+        self._lost_reason = reason
+        self._lost.set()
+        self._peers.drop()
+
+    def _silent_s(self) -> float:
+        since_us = max(self._scanned_us, self.air.last_us or 0)
+        return (self._clock.stamp().mono_us - since_us) / 1e6
+
+    def _troubled(self, trouble: AdapterTrouble) -> None:
+        self.state = trouble.state
+        self._went_down(f"{trouble}. {trouble.hint}".removesuffix(". "))
+
+    async def _climb(self) -> bool:
+        """Try the cures. False when none helped: the adapter is marked failed, or the air is quiet."""
+        assert self.ladder is not None
+        if await self.ladder.climb(self._works):
+            return True
+        # The top rung may have failed because there is none of its kind here; how things are, a scan says.
+        try:
+            await self._rescan()
+        except AdapterTrouble as trouble:
+            self._troubled(trouble)
+            self.rung = "failed"
+            return False
+        self._quiet = True
+        return True
+
+    async def _works(self) -> bool:
+        """Whether the adapter scans, and hears something if it used to."""
+        await self._rescan()
+        if self._quiet:
+            return True
+        began_us = self._clock.stamp().mono_us
+        waited_s = 0.0
+        while (self.air.last_us or 0) < began_us and waited_s < self.settings.trial_s:
+            await self._clock.sleep(0.25)
+            waited_s = (self._clock.stamp().mono_us - began_us) / 1e6
+        return (self.air.last_us or 0) >= began_us
+
+    # -- frames -------------------------------------------------------------------------------------------
+
+    def _heard(self, address: str, data: bytes, rssi_dbm: int | None) -> None:
+        stamp = self._clock.stamp()
+        self._quiet = False
+        if self.air.hear(address, data, rssi_dbm, stamp):
+            self._deliver(address, data, rssi_dbm=rssi_dbm, stamp=stamp)
+        self._peers.heard(address)
+
+    def _told(self, source: str, data: bytes) -> None:
+        """A characteristic notified."""
+        self._deliver(source, data, asked=self._asking.get(source, b""))
+
+    async def _read(self, device: Device, uuid: str) -> Frame:
+        return self._deliver(f"{device.address}/{uuid}", await device.standing().read(uuid))
+
+    async def _ask(self, device: Device, uuid: str, data: bytes, reply: str, timeout_s: float) -> Frame:
+        _, answering = self._target(reply) if reply else (device.address, uuid)
+        source = f"{device.address}/{answering}"
+        await self._peers.notify(device, answering)
+        self._asking[source] = data
+        answer = asyncio.ensure_future(self._answer(source, timeout_s))
+        try:
+            await device.standing().write(uuid, data)
+            return await answer
+        finally:
+            self._asking.pop(source, None)
+            answer.cancel()
+
+    def _target(self, to: str) -> tuple[str, str]:
+        address, _, uuid = to.partition("/")
+        if not address or not uuid:
+            raise LinkError(f"{self.name}: {to!r} is not ADDRESS/CHARACTERISTIC")
+        if not self.up:
+            raise LinkError(f"{self.name} is down: {self._reason}")
+        return address.upper(), uuid16(uuid)
+
+
+def backend_of(settings: BleSettings, clock: Clock) -> BleBackend:
+    """What moves the adapter of these settings."""
+    if settings.virtual:
+        from sluis.links.ble.bumble_radio import BumbleBackend
+
+        return BumbleBackend(settings, clock)
+    from sluis.links.ble.bluez import BluezBackend
+
+    return BluezBackend(settings, clock)
