@@ -11,6 +11,7 @@ from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
 from sluis.links.ble.settings import BleSettings
 from sluis.links.net.settings import NetSettings
+from sluis.links.serial.settings import SerialSettings
 from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
 from sluis.panel.settings import PanelSettings
 from sluis.store.backups import BackupSettings
@@ -43,6 +44,8 @@ class Settings:
     """MQTT link."""
     net: NetSettings = field(default_factory=NetSettings)
     """TCP and UDP link."""
+    serial: tuple[SerialSettings, ...] = ()
+    """Serial ports."""
     ble: tuple[BleSettings, ...] = ()
     """Bluetooth Low Energy adapters."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)

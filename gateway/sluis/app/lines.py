@@ -11,14 +11,18 @@ from sluis.intake.ports import FrameLink
 from sluis.links.health import LinkHealth
 from sluis.links.mqtt import MqttLink
 from sluis.links.net import NetLink
+from sluis.links.serial import SerialLink
+from sluis.links.serial.finding import Memory
 from sluis.model import ConfigError
-from sluis.runtime import Clock
+from sluis.runtime import Clock, Step
 
 
 class Line(FrameLink, Protocol):
     """A link as the composition root handles it."""
 
     def on_change(self, listener: Callable[[bool, str], None]) -> None: ...
+
+    def on_step(self, listener: Callable[[Step], None]) -> None: ...
 
     def record(self, file: Path | None) -> None: ...
 
@@ -27,14 +31,21 @@ class Line(FrameLink, Protocol):
     def health(self) -> LinkHealth: ...
 
 
-def build_links(settings: Settings, mqtt: MqttLink, clock: Clock) -> dict[str, Line]:
-    """All links by name, the broker's first."""
+def build_links(settings: Settings, mqtt: MqttLink, clock: Clock, memory: Path | None = None) -> dict[str, Line]:
+    """All links by name, the broker's first. `memory` is the file in which the serial ports' adapters are kept."""
     links: list[Line] = [mqtt, NetLink(settings.net, clock)]
+    links += serial_links(settings, clock, memory)
     links += ble_links(settings, clock)
     named = {link.name: link for link in links}
     if len(named) < len(links):
         raise ConfigError("two links have the same name", where=", ".join(sorted(link.name for link in links)))
     return named
+
+
+def serial_links(settings: Settings, clock: Clock, memory: Path | None) -> list[Line]:
+    """A link for each serial port."""
+    known = Memory(memory)
+    return [SerialLink(one, clock, known) for one in settings.serial]
 
 
 def ble_links(settings: Settings, clock: Clock) -> list[Line]:

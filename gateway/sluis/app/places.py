@@ -55,6 +55,11 @@ class Places:
         """The token with which this machine's user talks to the API."""
         return self.run / "cli-token"
 
+    @property
+    def serial_ports(self) -> Path:
+        """Which adapter each serial link was found to have."""
+        return self.run / "serial-ports.json"
+
     def make(self) -> None:
         """Make the folders; the data directory is for its owner only."""
         self.root.mkdir(parents=True, exist_ok=True)
