@@ -1,30 +1,33 @@
 """Where drivers come from: the built-in package, installed packages (entry points), files dropped into a folder.
 
 Built-in drivers run in this process. Each other source has a driver host, a process of its own (decision 0009). A
-changed file gets a new host; the old one serves until the new one has loaded, and stays when it does not.
+changed file gets a new host; the old one serves until the new one has loaded, and stays when it does not. A version
+that fails again and again is put aside and the last good one takes its place (decision 0011).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
-import sluis_drivers
+from sluis.app.driver_sources import BUILT_IN, built_in, load_of, packages
+from sluis.app.quarantine import Quarantine
+from sluis.app.versions import Aside, digest
+from sluis.hosted.fallen import HostDown
 from sluis.hosted.host import Host
 from sluis.hosted.messages import Load
-from sluis.model import DriverError
+from sluis.model import DriverError, NotFound
+from sluis.model.faults import DriverFailed
 from sluis.runtime import Clock
+from sluis.runtime.waiting import within
 from sluis.sdk import Driver, Registry
-from sluis.sdk.loading import drivers_of
-from sluis.sdk.stated import stated
 
 log = logging.getLogger(__name__)
 
-GROUP = "sluis.drivers"
 LOOK_EVERY_S = 1.0
 
 
@@ -37,11 +40,6 @@ class DriverFault:
     since_us: int
 
 
-def built_in() -> Iterator[type[Driver]]:
-    """All drivers of the `sluis_drivers` package."""
-    yield from drivers_of(sluis_drivers)
-
-
 class DriverLoader:
     """Fills the registry, keeps it up with the drop-in folder, and keeps the driver hosts alive."""
 
@@ -51,10 +49,16 @@ class DriverLoader:
         """Driver key -> where it came from."""
         self.hosts: dict[str, Host] = {}
         """Source -> the host its drivers run in."""
+        self.quarantine = Quarantine(folder, clock)
         self._registry = registry
         self._folder = folder
         self._clock = clock
         self._seen: dict[Path, tuple[int, int]] = {}
+        self._packages: dict[str, Load] = {}
+        self._again: list[Load] = []
+        """Packages to try again."""
+        self._to_put_aside: dict[str, tuple[Host, str]] = {}
+        self._wake = asyncio.Event()
         self._fresh: list[Host] = []
         """Hosts that nobody looks after yet."""
         self._replaced: list[Host] = []
@@ -64,11 +68,12 @@ class DriverLoader:
 
     async def load(self) -> None:
         """Everything there is now. A broken file is a fault; a broken built-in is our bug and raises."""
+        await asyncio.to_thread(self.quarantine.load)
         for cls in built_in():
             self._registry.add(cls)
-            self.sources[cls.about.key] = "built-in"
-        packages = await asyncio.to_thread(_packages)
-        await self._take_all([*packages, *self._changed_files()])
+            self.sources[cls.about.key] = BUILT_IN
+        self._packages = {one.name: one for one in await asyncio.to_thread(packages)}
+        await self._take_all([*self._packages.values(), *self._changed_files()])
 
     async def run(self, reload: Callable[[str], Awaitable[None]]) -> None:
         """Follow the folder and look after the hosts; `reload` is told each key whose devices must be remade."""
@@ -77,7 +82,9 @@ class DriverLoader:
                 fresh, self._fresh = self._fresh, []
                 for host in fresh:
                     group.create_task(host.run())
-                await self._clock.sleep(LOOK_EVERY_S)
+                self._wake.clear()
+                with suppress(TimeoutError):
+                    await within(self._clock, LOOK_EVERY_S, self._wake.wait())
                 for key in await self.refresh():
                     await reload(key)
                 self._end_replaced()
@@ -87,6 +94,7 @@ class DriverLoader:
         self._end_replaced()
         for host in self.hosts.values():
             host.close()
+        self.quarantine.failures.save()
 
     async def refresh(self) -> list[str]:
         """Look at the drop-in folder; the keys of drivers that changed. The last good version of a file stays."""
@@ -94,7 +102,12 @@ class DriverLoader:
         for name in self._gone_files():
             self.faults.pop(name, None)
             changed += self._forget(name)
-        changed += await self._take_all(self._changed_files())
+            await asyncio.to_thread(self.quarantine.versions.forget, name)
+        again, self._again = self._again, []
+        changed += await self._take_all([*again, *self._changed_files()])
+        await self.quarantine.keep_good(self.hosts.values())
+        changed += await self._put_aside()
+        await asyncio.to_thread(self.quarantine.failures.save)
         return list(dict.fromkeys(changed))
 
     # -- the folder ---------------------------------------------------------------------------------------
@@ -126,20 +139,38 @@ class DriverLoader:
         """Load sources side by side, take them in one after the other; the keys that changed."""
         changed: list[str] = []
         for host, classes in await asyncio.gather(*map(self._started, sources)):
-            if classes:
+            if host is not None and classes:
                 changed += self._take(host, classes)
         return changed
 
-    async def _started(self, what: Load) -> tuple[Host, list[type[Driver]]]:
+    async def _started(self, what: Load) -> tuple[Host | None, list[type[Driver]]]:
+        """A host for this version, or for the last good one where this one is put aside, or does not load and there
+        is none yet."""
+        aside = self.quarantine.versions.aside(what.name, what.version)
+        if aside is not None:
+            self._say_aside(what.name, what.version, aside)
+            return await self._good_one(what)
         host = Host(what, self._clock, self._changed)
         try:
-            classes = await host.start()
+            return host, await host.start()
         except Exception as error:  # a stranger's code may raise anything
-            self._fault(what.name, error)
-            return host, []
-        if not classes:
             host.close()
-        return host, classes
+            self._fault(what.name, error)
+            return (None, []) if what.name in self.hosts else await self._good_one(what)
+
+    async def _good_one(self, what: Load) -> tuple[Host | None, list[type[Driver]]]:
+        """The newest good version that is not this one."""
+        for version in self.quarantine.versions.before(what.name, what.version):
+            try:
+                text = await asyncio.to_thread(self.quarantine.versions.text, what.name, version)
+                host = Host(load_of(what.name, what.path, text), self._clock, self._changed)
+                classes = await host.start()
+            except Exception as error:
+                log.error("the good version %s of %s cannot be used: %s", version, what.name, error)
+                continue
+            log.warning("version %s of driver %s takes over", version, what.name)
+            return host, classes
+        return None, []
 
     def _take(self, host: Host, classes: list[type[Driver]]) -> list[str]:
         """Put a host's drivers in the place of what its source had before; nothing of them when a key is taken."""
@@ -159,9 +190,19 @@ class DriverLoader:
             self.sources[cls.about.key] = host.source
         self.hosts[host.source] = host
         self._fresh.append(host)
-        self.faults.pop(host.source, None)
+        if self._is_wanted(host):
+            self.faults.pop(host.source, None)
+            self.faults.pop(_aside_of(host.source), None)
         log.info("drivers of %s loaded: %s", host.source, ", ".join(keys))
         return list(dict.fromkeys(keys + gone))
+
+    def _is_wanted(self, host: Host) -> bool:
+        """Whether it runs the version that is there, and not an older one in its place."""
+        if not host.what.path:
+            return True
+        with suppress(OSError):
+            return digest(Path(host.what.path).read_bytes()) == host.what.version
+        return False
 
     def _end_replaced(self) -> None:
         while self._replaced:
@@ -170,26 +211,33 @@ class DriverLoader:
     def _forget(self, source: str) -> list[str]:
         """Take a source's drivers out, if it has any; their keys."""
         host = self.hosts.pop(source, None)
+        self.quarantine.forget(source)
         if host is None:
             return []
         self._replaced.append(host)
         self.faults.pop(_host_of(source), None)
-        keys = [key for key, own in self.sources.items() if own == source]
+        keys = self._keys(source)
         for key in keys:
             self._registry.discard(key)
             del self.sources[key]
         return keys
+
+    def _keys(self, source: str) -> list[str]:
+        return [key for key, own in self.sources.items() if own == source]
 
     def _changed(self, host: Host) -> None:
         """A host fell or is back."""
         if self.hosts.get(host.source) is not host:
             return
         name = _host_of(host.source)
+        host.decoded = 0
         if not host.reason:
             self.faults.pop(name, None)
             self._back += [family.about.key for family in host.families]
             return
-        then = "It stays down until the file changes or the gateway restarts." if host.parked else "It is restarted."
+        if host.parked:
+            self._aside_soon(host, host.reason)
+        then = "It stays down until the file changes, or is released." if host.parked else "It is restarted."
         self.faults[name] = DriverFault(name, f"{host.reason}. {then}", self._clock.stamp().at_us)
 
     def _fault(self, source: str, error: Exception) -> None:
@@ -197,36 +245,71 @@ class DriverLoader:
         self.faults[source] = DriverFault(source, told, self._clock.stamp().at_us)
         log.error("driver %s cannot be used; see its page", source)
 
+    # -- what fails is put aside --------------------------------------------------------------------------
 
-def load_of(name: str, path: str, text: bytes) -> Load:
-    """What a driver host is told of a file."""
-    return Load(name, path, text, needed=stated(text))
+    def failed(self, failed: DriverFailed) -> None:
+        """A driver failed: keep what it failed on, and put its version aside when that is often and there is a better
+        one. A driver that only raises harms nobody but its own device, so without a better one it goes on."""
+        if isinstance(failed.error, HostDown):
+            return
+        host = self.hosts.get(self.sources.get(failed.driver, ""))
+        reason = self.quarantine.count(failed, host, self._registry.get(failed.driver))
+        if host is not None and reason:
+            self._aside_soon(host, reason)
 
+    def put_aside(self, key: str) -> str:
+        """Which version of a driver is put aside and why; "" for none."""
+        source = self.sources.get(key) or self.quarantine.versions.source_of(key)
+        fault = self.faults.get(_aside_of(source))
+        return fault.traceback if fault else ""
 
-def _packages() -> list[Load]:
-    """The installed packages with drivers, each with its entry points."""
-    found: dict[str, list[EntryPoint]] = {}
-    for entry in entry_points(group=GROUP):
-        found.setdefault(entry.dist.name if entry.dist is not None else entry.name, []).append(entry)
-    return [
-        Load(name, entries=tuple(one.value for one in entries), needed=stated(b"\n".join(map(_source_of, entries))))
-        for name, entries in sorted(found.items())
-    ]
+    async def release(self, key: str) -> None:
+        """Try every version of a driver again. NotFound when none is put aside."""
+        source = self.sources.get(key, "") or self.quarantine.versions.source_of(key)
+        if not self.quarantine.versions.put_aside_of(source):
+            raise NotFound(f"no version of driver {key!r} is put aside", hint="sluis driver faults")
+        await asyncio.to_thread(self.quarantine.versions.release, source)
+        self.faults.pop(_aside_of(source), None)
+        self._again += [self._packages[source]] if source in self._packages else []
+        self._seen = {path: version for path, version in self._seen.items() if path.name != source}
+        self._wake.set()
 
+    def _aside_soon(self, host: Host, reason: str) -> None:
+        if host.source not in self._to_put_aside:
+            self._to_put_aside[host.source] = host, reason
+            self._wake.set()
 
-def _source_of(entry: EntryPoint) -> bytes:
-    """The text of the module an entry point names, unimported; b"" when it is not where its package lies."""
-    stem = entry.module.replace(".", "/")
-    for file in (f"{stem}.py", f"{stem}/__init__.py") if entry.dist is not None else ():
-        assert entry.dist is not None
-        path = Path(str(entry.dist.locate_file(file)))
-        if path.is_file():
-            return path.read_bytes()
-    return b""
+    async def _put_aside(self) -> list[str]:
+        """Put aside what failed too often, and bring back what was good; the keys that changed."""
+        waiting, self._to_put_aside = self._to_put_aside, {}
+        changed: list[str] = []
+        for source, (host, reason) in waiting.items():
+            if self.hosts.get(source) is not host:
+                continue
+            why = Aside(reason, self._clock.stamp().at_us)
+            await asyncio.to_thread(
+                self.quarantine.versions.put_aside, source, host.what.version, self._keys(source), why
+            )
+            self._say_aside(source, host.what.version, why)
+            better, classes = await self._good_one(host.what)
+            if better is None:
+                host.park(reason)
+            else:
+                changed += self._take(better, classes)
+        return changed
+
+    def _say_aside(self, source: str, version: str, why: Aside) -> None:
+        told = self.quarantine.told(source, version, why)
+        self.faults[_aside_of(source)] = DriverFault(_aside_of(source), told, why.since_us)
+        log.error("driver %s: %s", source, told)
 
 
 def _host_of(source: str) -> str:
     return f"{source} (driver host)"
+
+
+def _aside_of(source: str) -> str:
+    return f"{source} (put aside)"
 
 
 def _version(path: Path) -> tuple[int, int]:

@@ -206,6 +206,8 @@ class Gateway:
         self.poller = Poller(self.register, self.links, self.clock, self.bus)
         for part in (self.intake, self.poller, self.control):
             part.on_driver_fault(self.drivers.failed)
+        for ears in (self.intake, self.poller, self.control):
+            ears.on_driver_fault(self.drivers.failed)
         self.watching = build_watching(self)
         self.watch = self.watching.watch
         self.backups = Backups(

@@ -19,7 +19,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sluis.control.checks import (
     Busy,
@@ -39,6 +39,7 @@ from sluis.model import (
     Actor,
     Command,
     CommandError,
+    DriverError,
     Event,
     Expired,
     FrameError,
@@ -55,6 +56,7 @@ from sluis.model import (
     UnknownPoint,
     Value,
 )
+from sluis.model.faults import DriverFailed
 from sluis.rules import agrees
 from sluis.runtime import Bus, Clock
 from sluis.runtime.waiting import within
@@ -100,6 +102,7 @@ class Control:
         self._proofs = Proofs(devices, self._ledger, self._expectations, store, clock, self._settings)
         self._unfulfilled: dict[Key, str] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._on_driver_fault: Callable[[DriverFailed], None] = lambda failed: None
 
     # -- for others ---------------------------------------------------------------------------------------
 
@@ -142,6 +145,10 @@ class Control:
         self._wish(command, declared)
         self._queue(command, declared, now.mono_us + int(deadline_s * 1e6))
         return receipt
+
+    def on_driver_fault(self, listener: Callable[[DriverFailed], None]) -> None:
+        """Call `listener` whenever a driver itself fails."""
+        self._on_driver_fault = listener
 
     async def outcome(self, command_id: str, *, proven: bool = False) -> Receipt:
         """The final receipt, awaited. With `proven`, wait for the proof of the effect as well, where there is one."""
@@ -294,7 +301,13 @@ class Control:
             link = self._links.get(name)
             if link is None:
                 raise LinkError(f"there is no link {name!r}")
-            await self._perform(driver, link, command, deadline_us)
+            try:
+                await self._perform(driver, link, command, deadline_us)
+            except Exception as error:
+                if isinstance(error, DriverError) or not isinstance(error, SluisError | OSError):
+                    device = self._devices.device(command.device)
+                    self._on_driver_fault(DriverFailed(device.driver, "perform", error, device, command=command))
+                raise
         except TimeoutError:
             self._end(command, Stage.EXPIRED, "The device did not answer in time.", Expired.code)
         except (CommandError, FrameError) as error:

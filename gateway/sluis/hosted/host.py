@@ -56,7 +56,9 @@ class Host:
         self.reason = ""
         """Why it is down; "" when it is up."""
         self.parked = False
-        self._what = what
+        self.what = what
+        self.decoded = 0
+        """Frames decoded to something since it was loaded, or since its driver last failed."""
         self._clock = clock
         self._on_change = on_change
         self._life: Life | None = None
@@ -114,9 +116,9 @@ class Host:
             self._on_change(self)
 
     async def _launch(self) -> None:
-        life = Life(self.source, self._what.needed.limits)
+        life = Life(self.source, self.what.needed.limits)
         try:
-            self.families = await life.load(self._what)
+            self.families = await life.load(self.what)
         except BaseException:
             life.close()
             raise
@@ -146,6 +148,14 @@ class Host:
         else:
             log.warning("driver host of %s fell: %s", self.source, reason)
         self._on_change(self)
+
+    def park(self, reason: str) -> None:
+        """Stay down: its version is put aside, and there is none to take over."""
+        self._falls = PARK_AFTER
+        if self._life is not None:
+            self.fell(reason)
+        else:
+            self.parked, self.reason = True, reason
 
     def close(self) -> None:
         """For good. `run` returns soon after."""

@@ -63,6 +63,8 @@ class Load(Message):
     needed: Stated = Stated()
     """What its source says that it needs."""
     contract: int = CONTRACT
+    version: str = ""
+    """Which version of the source this is."""
 
 
 class Family(msgspec.Struct, array_like=True, frozen=True):

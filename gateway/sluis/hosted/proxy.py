@@ -69,7 +69,7 @@ class Hosted(Driver):
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         said = self._host.call(m.Decode(self._own_number(), frame, self._identifies), m.Said)
-        return _unpacked(self._host, said)
+        return _decoded(self._host, said)
 
     async def perform(self, link: Link, command: Command) -> None:
         await self._host.perform(self._own_number(), link, command)
@@ -90,7 +90,7 @@ class Identifying(Hosted):
     def identity(self, frame: Frame) -> str | None:
         try:
             said = self._host.call(m.Decode(self._own_number(), frame, True), m.Said)
-            self._ahead = frame, _unpacked(self._host, said)
+            self._ahead = frame, _decoded(self._host, said)
         except Exception as error:
             self._ahead = frame, error
             identity: str | None = error.__dict__.get("identity")
@@ -104,6 +104,12 @@ class Identifying(Hosted):
         if isinstance(ahead[1], Exception):
             raise ahead[1]
         return ahead[1]
+
+
+def _decoded(host: Host, said: m.Said) -> list[Any]:
+    found = _unpacked(host, said)
+    host.decoded += bool(found)
+    return found
 
 
 def _unpacked(host: Host, said: m.Said) -> list[Any]:

@@ -17,7 +17,7 @@ import asyncio
 import hashlib
 import logging
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -41,6 +41,7 @@ from sluis.model import (
     Stamp,
     StoreError,
 )
+from sluis.model.faults import DriverFailed
 from sluis.runtime import Bus, Clock
 from sluis.sdk import Decoded, Driver, Inquiry
 
@@ -93,6 +94,11 @@ class Intake:
         self._room = asyncio.Event()
         self._inquiries: deque[tuple[FrameLink, Inquiry]] = deque(maxlen=200)
         self._asked = asyncio.Event()
+        self._on_driver_fault: Callable[[DriverFailed], None] = lambda failed: None
+
+    def on_driver_fault(self, listener: Callable[[DriverFailed], None]) -> None:
+        """Call `listener` whenever a driver itself fails."""
+        self._on_driver_fault = listener
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -300,7 +306,7 @@ class Intake:
         except Exception as error:  # a driver that breaks its contract disables nothing but this frame
             counters.faults += 1
             entry.frames.append((frame, f"driver fault: {error!r}"))
-            self._fault(entry.device.driver)
+            self._fault(DriverFailed(entry.device.driver, "decode", error, entry.device, frame))
         return None
 
     def _apply(self, entry: Entry, frame: Frame, reading: Reading, rows: list[Row], events: list[Event]) -> int:
@@ -365,8 +371,8 @@ class Intake:
             except FrameError as error:
                 log.debug("%s: damaged announcement on %s: %s", cls.about.key, frame.source, error)
                 continue
-            except Exception:
-                self._fault(cls.about.key)
+            except Exception as error:
+                self._fault(DriverFailed(cls.about.key, "sniff", error, frame=frame))
                 continue
             self._announced(link, cls, said, frame, events)
         # A radio hears what was never meant for us: that is nothing to count as left over.
@@ -389,10 +395,11 @@ class Intake:
                 if changed:
                     events.append(changed)
 
-    def _fault(self, driver_key: str) -> None:
-        if driver_key not in self._faulty:
-            self._faulty.add(driver_key)
-            log.exception("driver %s failed; its other frames and all other drivers go on", driver_key)
+    def _fault(self, failed: DriverFailed) -> None:
+        if failed.driver not in self._faulty:
+            self._faulty.add(failed.driver)
+            log.exception("driver %s failed; its other frames and all other drivers go on", failed.driver)
+        self._on_driver_fault(failed)
 
 
 def _remembered(entry: Entry, reading: Reading) -> Reading:

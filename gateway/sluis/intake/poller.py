@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sluis.intake.entry import Entry
 from sluis.intake.register import Register
 from sluis.model import Availability, DeviceState, DriverError, LinkError, Presence, SluisError
+from sluis.model.faults import DriverFailed
 from sluis.runtime import Bus, Clock
 from sluis.runtime.patience import patient
 from sluis.runtime.waiting import within
@@ -44,7 +45,12 @@ class Poller:
         self._links = links
         self._clock = clock
         self._bus = bus
+        self._on_driver_fault: Callable[[DriverFailed], None] = lambda failed: None
         self._asking: dict[str, tuple[Driver, asyncio.Task[None]]] = {}
+
+    def on_driver_fault(self, listener: Callable[[DriverFailed], None]) -> None:
+        """Call `listener` whenever a driver itself fails."""
+        self._on_driver_fault = listener
 
     async def run(self) -> None:
         try:
@@ -98,12 +104,14 @@ class Poller:
         except SluisError as error:
             if isinstance(error, DriverError):
                 entry.counters.faults += 1
+                self._on_driver_fault(DriverFailed(entry.device.driver, "poll", error, entry.device))
             else:
                 entry.counters.bad += 1
             return str(error)
         except Exception as error:  # a driver that breaks its contract stops polling nobody but itself
             entry.counters.faults += 1
             log.exception("driver %s failed while polling", entry.device.driver)
+            self._on_driver_fault(DriverFailed(entry.device.driver, "poll", error, entry.device))
             return f"driver fault: {error!r}"
         return ""
 

@@ -22,7 +22,7 @@ from sluis.model.units import fits
 from sluis.sdk.driver import Driver
 from sluis.sdk.testing.frames import Case, load
 from sluis.sdk.testing.garbage import garbage
-from sluis.sdk.testing.replay import Bench, mismatches, perform
+from sluis.sdk.testing.replay import Bench, mismatches, perform, topic_fits
 
 NOT_MINE = "frame.not-mine"
 TYPES: dict[Kind, tuple[type, ...]] = {
@@ -212,12 +212,6 @@ def frames_arrive(subject: Subject) -> str:
         if told and not any(topic_fits(one, case.frame.source) for one in filters):
             return f"{case.name}: about.match does not ask for {case.frame.source}"
     return ""
-
-
-def topic_fits(topic_filter: str, topic: str) -> bool:
-    """MQTT 3.1.1 section 4.7, without `$` topics."""
-    pattern = re.escape(topic_filter).replace(r"\+", "[^/]*").replace(r"/\#", "(/.*)?").replace(r"\#", ".*")
-    return re.fullmatch(pattern, topic, re.DOTALL) is not None
 
 
 def decode_is_pure(subject: Subject) -> str:

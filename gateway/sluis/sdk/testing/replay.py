@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +16,8 @@ from sluis.model import (
     CommandError,
     Frame,
     FrameError,
+    LinkError,
+    NotMine,
     Occurrence,
     Presence,
     Quality,
@@ -83,6 +87,52 @@ def outcome(bench: Bench, case: Case) -> Mapping[str, Any]:
         return decoded(driver.decode(case.frame)) | {"identity": driver.identity(case.frame)}
     except (FrameError, CommandError) as error:
         return {"error": error.code, "says": str(error)}
+
+
+def recorded(bench: Bench, case: Case) -> dict[str, Any]:
+    """What the driver makes of a line that says no outcome yet: an announcement, a frame of a device that it announced
+    or that the line names, or both."""
+    said: dict[str, Any] = {}
+    try:
+        if case.entry.get("poll"):
+            return {"asks": [_sent(one) for one in polled(bench.device(case), _answers(case))]}
+        if _may_announce(bench.cls, case.frame.source):
+            with suppress(NotMine):
+                said["announces"] = [_sniffed(item) for item in bench.sniff(case.frame)]
+        for driver in _addressed(bench, case):
+            said |= {"device": driver.native_id} | decoded(driver.decode(case.frame))
+    except FrameError as error:
+        return said | {"error": error.code, "says": str(error)}
+    return said or {"says": "nobody's: no announcement, and no frame of an announced device"}
+
+
+def _addressed(bench: Bench, case: Case) -> list[Driver]:
+    """The devices that this frame is for."""
+    if "device" in case.entry:
+        return [bench.device(case)]
+    made = [bench.cls(native_id, description) for native_id, description in bench.descriptions.items()]
+    return [one for one in made if any(topic_fits(topic, case.frame.source) for topic in one.topics())]
+
+
+def _may_announce(cls: type[Driver], source: str) -> bool:
+    """Whether `sniff` would be asked; an advertisement is judged by what it says, so there `sniff` itself decides."""
+    match = cls.about.match
+    by_content = "ble" in match.kinds and bool(match.services or match.manufacturers or match.names)
+    return by_content or any(topic_fits(one, source) for one in match.filters)
+
+
+def topic_fits(topic_filter: str, topic: str) -> bool:
+    """MQTT 3.1.1 section 4.7, without `$` topics."""
+    pattern = re.escape(topic_filter).replace(r"\+", "[^/]*").replace(r"/\#", "(/.*)?").replace(r"\#", ".*")
+    return re.fullmatch(pattern, topic, re.DOTALL) is not None
+
+
+def polled(driver: Driver, answers: Iterable[str | bytes] = ()) -> list[Sent]:
+    """What a driver asks in one poll, up to the first question that has no answer."""
+    link = RecordingLink(answer.encode() if isinstance(answer, str) else answer for answer in answers)
+    with suppress(LinkError):
+        finish(driver.poll(link))
+    return link.sent
 
 
 def mismatches(bench: Bench, case: Case) -> list[str]:
@@ -172,7 +222,9 @@ def _differs(what: str, wanted: Any, found: Any) -> list[str]:
 
 
 def _same(wanted: Any, found: Any) -> bool:
-    """Equal, where true is not 1."""
+    """Equal, where true is not 1, and NaN is NaN (a driver hands on what the twin will refuse)."""
+    if isinstance(wanted, float) and isinstance(found, float) and math.isnan(wanted):
+        return math.isnan(found)
     if isinstance(wanted, Mapping) and isinstance(found, Mapping):
         return wanted.keys() == found.keys() and all(_same(wanted[key], found[key]) for key in wanted)
     if isinstance(wanted, list | tuple) and isinstance(found, list | tuple):
