@@ -42,6 +42,7 @@ from sluis.panel.reports import (
     BackupReport,
     BudgetLine,
     DriverReport,
+    FaultReport,
     LinkReport,
     QueueReport,
     Readiness,
@@ -116,6 +117,18 @@ class System:
 
     async def record(self, link: str, on: bool, actor: Actor) -> str:
         return f"/recordings/{link}.jsonl" if on else ""
+
+    async def recorded(self, link: str, after: int) -> tuple[Sequence[str], int]:
+        if link == "nothing":
+            raise NotFound("nothing is not recorded")
+        return ['{"name": "recorded-1"}'], after + 23
+
+    def driver_faults(self, driver: str) -> Sequence[FaultReport]:
+        return [FaultReport("decode", "ValueError: x", "", "meter-1", "v1", 1, 2, '{"name": "fault 1 in decode"}')]
+
+    async def release_driver(self, driver: str, actor: Actor) -> None:
+        if driver != "meter":
+            raise NotFound(f"no version of driver {driver!r} is put aside")
 
     def drivers(self) -> Sequence[DriverReport]:
         broken = DriverReport("", "", (), "", "broken.py", fault="Traceback (most recent call last): ...")

@@ -67,6 +67,9 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/system": Role.TECHNICIAN,
     "GET /api/v1/links": Role.TECHNICIAN,
     "GET /api/v1/drivers": Role.TECHNICIAN,
+    "GET /api/v1/drivers/{driver}/faults": Role.TECHNICIAN,
+    "POST /api/v1/drivers/{driver}/release": Role.TECHNICIAN,
+    "GET /api/v1/links/{link}/recording": Role.TECHNICIAN,
     "GET /api/v1/storage": Role.TECHNICIAN,
     "GET /api/v1/broker/accounts": Role.TECHNICIAN,
     "POST /api/v1/broker/accounts": Role.TECHNICIAN,
@@ -123,7 +126,7 @@ def test_the_matrix_holds_every_route() -> None:
 
 async def call(client: httpx.AsyncClient, route: str) -> httpx.Response:
     method, path = route.split(" ")
-    for name in ("device", "point", "command", "rule", "name", "username"):
+    for name in ("device", "point", "command", "rule", "name", "username", "driver", "link"):
         path = path.replace(f"{{{name}}}", "nothing")
     path = path.replace("{alert}", "9").replace("{session}", "9999")
     return await client.request(method, path, json=BODIES.get(route))

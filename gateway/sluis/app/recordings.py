@@ -9,6 +9,9 @@ from typing import Protocol
 
 from sluis.model import NotFound, Stamp, StoreError
 
+PIECE_BYTES = 1_000_000
+"""A recording is handed out in pieces of at most this size; several times the longest frame."""
+
 
 class Recordable(Protocol):
     """A link, as far as this needs it."""
@@ -47,6 +50,20 @@ class Recordings:
         """Stop; the file that was written, "" for none."""
         self._link(link).record(None)
         return str(self._files.pop(link, ""))
+
+    def read(self, link: str, after: int) -> tuple[list[str], int]:
+        """Whole lines of the present recording from this byte on, and where the next piece begins. In a thread.
+
+        NotFound when the link is not recorded.
+        """
+        file = self._files.get(link)
+        if file is None:
+            raise NotFound(f"{link} is not recorded", hint=f"sluis record {link}")
+        with file.open("rb") as recording:
+            recording.seek(after)
+            piece = recording.read(PIECE_BYTES)
+        whole = piece[: piece.rfind(b"\n") + 1]
+        return whole.decode("utf-8").splitlines(), after + len(whole)
 
     def _link(self, name: str) -> Recordable:
         found = self._links.get(name)

@@ -16,6 +16,7 @@ from sluis.panel.reports import (
     AskReport,
     BudgetLine,
     DriverReport,
+    FaultReport,
     LinkReport,
     QueueReport,
     Readiness,
@@ -72,6 +73,17 @@ class System:
         await self._gateway.audit.record(actor, what, link, {"file": file})
         return file
 
+    async def recorded(self, link: str, after: int) -> tuple[Sequence[str], int]:
+        return await asyncio.to_thread(self._gateway.recordings.read, link, after)
+
+    def driver_faults(self, driver: str) -> Sequence[FaultReport]:
+        held = self._gateway.drivers.quarantine.failures.of(driver)
+        return [FaultReport(**dataclasses.asdict(one)) for one in held]
+
+    async def release_driver(self, driver: str, actor: Actor) -> None:
+        await self._gateway.drivers.release(driver)
+        await self._gateway.audit.record(actor, "driver.release", driver)
+
     def drivers(self) -> Sequence[DriverReport]:
         loader, used = self._gateway.drivers, self._devices_by_driver()
         good = [
@@ -82,6 +94,8 @@ class System:
                 grade=cls.about.grade.value,
                 source=loader.sources.get(cls.about.key, ""),
                 devices=used.get(cls.about.key, 0),
+                faults=loader.quarantine.failures.count(cls.about.key),
+                aside=loader.put_aside(cls.about.key),
                 documents=cls.about.sources,
                 kinds=cls.about.match.kinds,
                 addable=not cls.about.match.filters,

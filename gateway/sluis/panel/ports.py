@@ -22,7 +22,7 @@ from sluis.model import (
     User,
     Value,
 )
-from sluis.panel.reports import DriverReport, LinkReport, Readiness, StorageReport, SystemReport
+from sluis.panel.reports import DriverReport, FaultReport, LinkReport, Readiness, StorageReport, SystemReport
 from sluis.runtime import Bus, Clock
 from sluis.sdk import Driver
 from sluis.twins import Twin
@@ -235,7 +235,16 @@ class System(Protocol):
     async def record(self, link: str, on: bool, actor: Actor) -> str:
         """Start or stop writing what passes over a link to a file; the file, "" for none."""
 
+    async def recorded(self, link: str, after: int) -> tuple[Sequence[str], int]:
+        """Lines of the present recording from byte `after` on, and where the next piece begins."""
+
     def drivers(self) -> Sequence[DriverReport]: ...
+    def driver_faults(self, driver: str) -> Sequence[FaultReport]:
+        """What made a driver fail, oldest first."""
+
+    async def release_driver(self, driver: str, actor: Actor) -> None:
+        """Try versions again that were put aside. NotFound when there is none."""
+
     def readiness(self) -> Readiness: ...
     def settings(self) -> Mapping[str, Mapping[str, Any]]:
         """Every setting in use by section, secrets already masked."""

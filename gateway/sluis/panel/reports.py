@@ -131,6 +131,20 @@ class BackupReport:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultReport:
+    """One failure of a driver with its input."""
+
+    doing: str
+    error: str
+    trace: str
+    device: str
+    version: str
+    at_us: int
+    count: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class DriverReport:
     """One driver, or a driver file that cannot be used."""
 
@@ -143,6 +157,10 @@ class DriverReport:
     devices: int = 0
     fault: str = ""
     """Traceback of a file that does not load; "" when it does."""
+    faults: int = 0
+    """How often it failed itself."""
+    aside: str = ""
+    """Which version of it was put aside, and why; "" for none."""
     documents: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
     """Kinds of link its devices are on."""

@@ -107,6 +107,10 @@ class DriverOut(Out):
     source: str
     devices: int
     fault: str
+    faults: int
+    """How often it failed itself."""
+    aside: str
+    """Which version of it was put aside, and why; empty for none."""
     documents: list[str]
     kinds: list[str]
     addable: bool
