@@ -1,0 +1,1 @@
+"""Xiaomi and its partners."""
