@@ -49,6 +49,12 @@ RTU = Framing("modbus-rtu", max_bytes=256)
 TCP = Framing("length", length_at=4, length_bytes=2, length_adds=6, same=((0, 0, 2), (6, 6, 1)), max_bytes=260)
 """MBAP header: an answer repeats transaction and unit of its question."""
 
+RTU_ANSWER_S = 1.0
+"""How long a unit on a pair may take, where its map does not say: from 1 s to several at 9600 Bd (serial line
+V1.02, section 2.4.1), while meters take 10 to 200 ms. Longer and a dead unit costs the others of its pair more."""
+TCP_ANSWER_S = 5.0
+"""A gateway behind TCP has a time-out of its own, of 1 to 3 s, and says so with exception 11: that has to arrive."""
+
 
 class Modbus(Driver):
     """One unit. Its native id is `BUS/3` (RTU, unit 3) or `192.0.2.7:502` (TCP)."""
@@ -81,6 +87,7 @@ class Modbus(Driver):
         self._tcp = ":" in native_id
         self._map = self._told_map()
         self._unit = self._told_unit()
+        self._answer_s = self._map.answer_s or (TCP_ANSWER_S if self._tcp else RTU_ANSWER_S)
         slowest = max(0.0, float(self.setting("every_s", 0) or 0))
         self._registers = {one.point.key: _slowed(one, slowest) for one in self._map.registers}
         self._blocks = blocks(replace(self._map, registers=tuple(self._registers.values())))
@@ -108,8 +115,7 @@ class Modbus(Driver):
         return unit
 
     def station(self) -> Station:
-        answer_s = self._map.answer_s
-        return Station(self.native_id, TCP if self._tcp else RTU, settings={"answer_s": answer_s} if answer_s else {})
+        return Station(self.native_id, TCP if self._tcp else RTU, settings={"answer_s": self._answer_s})
 
     def points(self) -> Iterable[Point]:
         return [register.point for register in self._registers.values()]
@@ -172,9 +178,7 @@ class Modbus(Driver):
         return read(wanted.function, wanted.address, count, unit=self._unit, tcp=self._tcp)
 
     async def _request(self, link: Link, question: bytes) -> Frame:
-        if self._map.answer_s:
-            return await link.request(question, to=self.native_id, timeout_s=self._map.answer_s)
-        return await link.request(question, to=self.native_id)
+        return await link.request(question, to=self.native_id, timeout_s=self._answer_s)
 
 
 def _slowed(register: Register, slowest_s: float) -> Register:

@@ -94,7 +94,7 @@ class RegisterMap:
     max_gap: int = 0
     max_block: int = 60
     answer_s: float = 0.0
-    """How long the device may take to answer; 0 for the link's own patience."""
+    """How long the device may take to answer; 0 for what is usual."""
 
 
 NO_MAP = RegisterMap("", "", (), "", ())
