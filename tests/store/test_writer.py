@@ -72,6 +72,17 @@ async def test_appends_wait_for_company_and_pieces_take_them_along(tmp_path: Pat
     assert last.result(0) == 3
 
 
+async def test_in_a_hurry_nothing_waits_for_company(tmp_path: Path) -> None:
+    store = await open_store(tmp_path / "sluis.db", StoreSettings(commit_interval_s=50, stretch_to_s=60, reserve_mb=0))
+    waiting = asyncio.ensure_future(store.put("temperature", [(0, 1.0)]))
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    store.database.writer.hasten(30)
+    assert await asyncio.wait_for(waiting, 10) == 1
+    assert await asyncio.wait_for(store.put("temperature", [(1, 2.0)]), 10) == 2
+    store.database.close()
+
+
 async def test_after_close_every_call_is_an_error(store: Store) -> None:
     store.database.close()
     with pytest.raises(StoreError):

@@ -57,6 +57,7 @@ from sluis.store.database import Database
 from sluis.store.devices import Devices
 from sluis.store.health import follow_condition
 from sluis.store.history import History
+from sluis.store.link_steps import LinkSteps
 from sluis.store.readings import Readings
 from sluis.store.upkeep import Upkeep
 from sluis.store.writer import Condition
@@ -65,6 +66,10 @@ log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 10.0
 """A stop that takes longer than this is a fault: service managers and impatient people kill then."""
+
+HASTEN_S = 1.0
+"""How long after the loss of a link every commit is made at once. What a dead broker handed over last is nowhere else:
+shorter and the last of it may wait for an interval; longer and a link that comes and goes wears the card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,7 @@ class Gateway:
             self.readings = Readings(self.database, self.clock.stamp())
             self.history = History(self.readings)
             self.devices = Devices(self.database)
+            self.link_steps = LinkSteps(self.database)
             self.audit = AuditLog(self.database, self.clock, self.places.pki, self.places.log / "audit-checkpoints")
             yield
         finally:
@@ -164,6 +170,7 @@ class Gateway:
                     ca=self.ca.ca.certificate,
                     revoked=self.ca.revocations,
                 )
+                self.broker.on_step(self.link_steps.append)
                 self.broker.prepare()
                 await self.broker.start()
                 group.create_task(self.broker.run())
@@ -175,10 +182,11 @@ class Gateway:
         self.mqtt = MqttLink(self._mqtt_settings(), self.clock, session_file=self.places.run / "mqtt-session")
         if self.broker is not None:
             self.mqtt.on_subscribed(self.broker.save)
-        self.links = build_links(self.settings, self.mqtt, self.clock)
+        self.links = build_links(self.settings, self.mqtt, self.clock, self.places.serial_ports)
         self.recordings = Recordings(self.places.recordings, self.links, self.clock.stamp)
         async with asyncio.TaskGroup() as group:
             for link in self.links.values():
+                link.on_step(self.link_steps.append)
                 group.create_task(link.run())
             yield
 
@@ -204,8 +212,6 @@ class Gateway:
         for link in self.links.values():
             link.on_change(partial(self._link_changed, link.name))
         self.poller = Poller(self.register, self.links, self.clock, self.bus)
-        for part in (self.intake, self.poller, self.control):
-            part.on_driver_fault(self.drivers.failed)
         for ears in (self.intake, self.poller, self.control):
             ears.on_driver_fault(self.drivers.failed)
         self.watching = build_watching(self)
@@ -270,6 +276,7 @@ class Gateway:
             audit=self.audit,
             system=System(self),
             backups=self.backups,
+            recovery=self.link_steps,
             door=self.door,
             broker=self._broker_accounts(),
         )
@@ -290,8 +297,11 @@ class Gateway:
                 with contextlib.suppress(StoreError):
                     await self.commands.prune(now.at_us - keep_us)
                     await self.watching.log.prune(now.at_us - keep_us)
+                    await self.link_steps.prune(now.at_us - keep_us)
 
     def _link_changed(self, link: str, up: bool, reason: str) -> None:
+        if not up:
+            self.database.writer.hasten(HASTEN_S)
         self.intake.carriers.link_changed(link, up, self.clock.stamp(), reason)
 
     def _backup_changed(self, problem: str) -> None:

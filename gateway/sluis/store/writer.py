@@ -44,6 +44,13 @@ caller of a burst waits longer for its acknowledgement."""
 RETRY_S = 1.0
 """Between two tries while the medium refuses."""
 
+VACUUM_PAGES = 128
+"""Pages given back to the disk at once when it is full: half a megabyte, which the log needs as room beforehand. More
+and there may be no room to make room; fewer and it takes longer."""
+
+VACUUM_STEPS = 64
+"""How often in a row, before the writer looks at what else waits: 32 MB, some seconds on a card."""
+
 Piece = Callable[[sqlite3.Connection], Any]
 
 
@@ -95,6 +102,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
         """Set when something waits that is not to wait for the interval."""
+        self._eager_until = 0.0
         self._held: list[_Entry] = []
         self._portion = GROUP
         self._tried = 0.0
@@ -127,6 +135,12 @@ class Writer:
                 self._hurry.set()
         return future
 
+    def hasten(self, for_s: float) -> None:
+        """Commit what waits at once, and do not wait for the interval with what comes within `for_s`: whoever handed
+        it over is gone and cannot do so again. From any thread."""
+        self._eager_until = time.monotonic() + for_s
+        self._hurry.set()
+
     # -- the thread ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -150,7 +164,7 @@ class Writer:
         if first is None:
             return []
         group = [first]
-        if first.lane is not None and self._queue.qsize() < GROUP:
+        if first.lane is not None and self._queue.qsize() < GROUP and time.monotonic() > self._eager_until:
             # Asleep for the whole interval: waking for each append would cost more than the append.
             self._hurry.wait(self.interval_s)
         self._hurry.clear()
@@ -305,10 +319,19 @@ class Writer:
         self.on_condition(condition, reason)
 
     def _make_room(self) -> None:
-        """Give back what the database itself holds free."""
+        """Give back what the database itself holds free, a little at a time: each page that is given back is first
+        written to the log, and the log has to find room on the same full disk."""
         with contextlib.suppress(sqlite3.Error):
-            # executescript: Python steps a statement without columns only once, which frees one page.
-            self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+            self._truncate_log()
+            for _ in range(VACUUM_STEPS):
+                if self._reserve.room_again() or not self._connection.execute("PRAGMA freelist_count").fetchone()[0]:
+                    return
+                # executescript: Python steps a statement without columns only once, which frees one page.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES});")
+                self._truncate_log()
+
+    def _truncate_log(self) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _fail(self, entries: list[_Entry], failure: StoreError) -> None:
         for entry in entries:
