@@ -47,6 +47,8 @@ class Poller:
         self._bus = bus
         self._on_driver_fault: Callable[[DriverFailed], None] = lambda failed: None
         self._asking: dict[str, tuple[Driver, asyncio.Task[None]]] = {}
+        self._polling: set[str] = set()
+        """Devices that are being asked at this moment."""
 
     def on_driver_fault(self, listener: Callable[[DriverFailed], None]) -> None:
         """Call `listener` whenever a driver itself fails."""
@@ -63,10 +65,11 @@ class Poller:
             self._asking.clear()
 
     def _follow(self, group: asyncio.TaskGroup) -> None:
-        """A task for every device that is to be polled, a new one where its driver is another."""
+        """A task for every device that is to be polled, a new one where its driver is another. A poll under way is not
+        broken off for that: a device that tells what it is while it is asked would never be asked to the end."""
         wanted = {entry.device.key: entry for entry in self._register if _polled(entry)}
         for key, (driver, task) in tuple(self._asking.items()):
-            if key not in wanted or wanted[key].driver is not driver:
+            if key not in wanted or (wanted[key].driver is not driver and key not in self._polling):
                 task.cancel()
                 del self._asking[key]
         for key, entry in wanted.items():
@@ -81,7 +84,13 @@ class Poller:
         missed = 0
         while True:
             began = self._clock.stamp().mono_us
-            problem = await self._poll_once(entry, driver)
+            self._polling.add(entry.device.key)
+            try:
+                problem = await self._poll_once(entry, driver)
+            finally:
+                self._polling.discard(entry.device.key)
+                if entry.driver is not driver:
+                    self._register.polls_changed.set()
             if not problem and missed >= MISSES:
                 self._say(entry, Availability.ONLINE, "it answers again")
             missed = missed + 1 if problem else 0

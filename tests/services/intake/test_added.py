@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sluis.intake.poller import MISSES
 from sluis.links.replay import ReplayLink
 from sluis.model import (
     AlreadyThere,
+    Announcement,
     Availability,
     ConfigError,
     Frame,
@@ -58,6 +60,23 @@ class Meter(Driver):
         yield self.voltage(float(frame.data) * self.setting("scale", 1))
 
 
+class Teller(Meter):
+    """Tells what it is in the answer to the first of its two questions."""
+
+    about = replace(Meter.about, key="teller", setup=())
+    current = Point("current", "A", every_s=10)
+
+    async def poll(self, link: Link) -> None:
+        for question in (b"who", b"v"):
+            await link.request(question, to=self.native_id, reply=self.native_id)
+
+    def decode(self, frame: Frame) -> Iterable[Decoded]:
+        if frame.data == b"T2":
+            yield Announcement(self.native_id, "who", {"model": "T2"}, model="T2")
+        else:
+            yield self.current(float(frame.data)) if self.description.get("who") else self.voltage(float(frame.data))
+
+
 class House:
     """Two buses with meters at the same address."""
 
@@ -67,7 +86,7 @@ class House:
         self.two = ReplayLink("two", self.clock, kind="serial")
         self.mqtt = ReplayLink("mqtt", self.clock)
         links = [self.one, self.two, self.mqtt]
-        self.register = Register(Registry(Meter), self.store, self.store, self.clock, self.bus, self.store)
+        self.register = Register(Registry(Meter, Teller), self.store, self.store, self.clock, self.bus, self.store)
         self.intake = Intake(self.register, self.store, links, self.clock, self.bus)
         self.poller = Poller(self.register, {link.name: link for link in links}, self.clock, self.bus)
         for link in links:
@@ -172,6 +191,18 @@ async def test_what_was_told_can_be_changed(house: House) -> None:
     assert house.register.twin(device.key).reported["voltage"].value == 230
     with pytest.raises(ConfigError):
         await house.register.configure(device.key, {"map": "z"}, SYSTEM)
+
+
+async def test_a_device_that_tells_what_it_is_while_it_is_asked_is_asked_to_the_end(house: House) -> None:
+    house.one.answers["one/3"] = lambda sent: [("one/3", b"T2")] if sent.data == b"who" else []
+    device = await house.register.add("teller", "one", "3", actor=SYSTEM)
+    await house.clock.advance(5)
+    assert house.register.device(device.key).model == "T2"
+    assert [sent.data for sent in house.one.sent] == [b"who", b"v"], "its second question still waits for the answer"
+    house.one.feed("one/3", b"5")
+    await house.clock.advance(3)
+    assert [sent.data for sent in house.one.sent] == [b"who", b"v"] * 2, "again at once, as what it now is"
+    assert house.register.twin(device.key).reported["current"].value == 5
 
 
 async def test_a_retired_device_is_asked_no_more(house: House) -> None:
