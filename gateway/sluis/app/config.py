@@ -10,6 +10,7 @@ from sluis.app.toml import build, read_toml
 from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
 from sluis.links.ble.settings import BleSettings
+from sluis.links.esphome.settings import EsphomeSettings
 from sluis.links.net.settings import NetSettings
 from sluis.links.serial.settings import SerialSettings
 from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
@@ -48,6 +49,8 @@ class Settings:
     """Serial ports."""
     ble: tuple[BleSettings, ...] = ()
     """Bluetooth Low Energy adapters."""
+    esphome: EsphomeSettings = field(default_factory=EsphomeSettings)
+    """ESPHome link."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)
     """Being found by name."""
     panel: PanelSettings = field(default_factory=PanelSettings)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sluis.app.config import Settings
 from sluis.intake.ports import FrameLink
+from sluis.links.esphome import EsphomeLink
 from sluis.links.health import LinkHealth
 from sluis.links.mqtt import MqttLink
 from sluis.links.net import NetLink
@@ -33,7 +34,7 @@ class Line(FrameLink, Protocol):
 
 def build_links(settings: Settings, mqtt: MqttLink, clock: Clock, memory: Path | None = None) -> dict[str, Line]:
     """All links by name, the broker's first. `memory` is the file in which the serial ports' adapters are kept."""
-    links: list[Line] = [mqtt, NetLink(settings.net, clock)]
+    links: list[Line] = [mqtt, NetLink(settings.net, clock), EsphomeLink(settings.esphome, clock)]
     links += serial_links(settings, clock, memory)
     links += ble_links(settings, clock)
     named = {link.name: link for link in links}

@@ -1,0 +1,1 @@
+"""The ESPHome link, against a node that speaks the real protocol."""
