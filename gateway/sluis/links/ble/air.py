@@ -77,8 +77,6 @@ class Air:
         self.count = 0
         """Advertisements since start, repeats included."""
         self.repeats = 0
-        self.last_us: int | None = None
-        """Monotonic clock of the last one."""
         self._devices: dict[str, Heard] = {}
 
     def hear(self, address: str, data: bytes, rssi_dbm: int | None, stamp: Stamp) -> bool:
@@ -87,7 +85,7 @@ class Air:
         self._devices[address] = device
         if len(self._devices) > DEVICES_MAX:
             del self._devices[next(iter(self._devices))]
-        now_us = self.last_us = stamp.mono_us
+        now_us = stamp.mono_us
         self.count += 1
         device.count += 1
         if rssi_dbm is not None:

@@ -193,6 +193,8 @@ async def talk(call: Coroutine[Any, Any, T], what: str) -> T:
         if int(error.code) in UNPAIRED:
             raise LinkError(f"{what}: the device wants to be paired first", hint="See docs/how-to/ble.md.") from error
         raise LinkError(f"{what}: the device says {error.code.name}") from error
+    except TimeoutError as error:
+        raise LinkError(f"{what} does not answer") from error
     except Exception as error:  # see BleakBackend._call
         raise LinkError(f"{what}: {str(error) or type(error).__name__}") from error
 

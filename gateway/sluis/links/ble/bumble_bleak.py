@@ -8,6 +8,7 @@ Limits: the keys of pairing are kept in memory; descriptors can be read and writ
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MTU = 247
 """What one packet of the link layer can carry whole (251 bytes less 4 of L2CAP)."""
+
+OWN_SHARE = 0.7
+"""Of the time to connect: the rest is for giving up in good order, and for what follows the connection."""
 
 HEARD_MAX = 2_000
 
@@ -167,8 +171,7 @@ class BumbleClient(BaseBleakClient):
     async def connect(self, pair: bool, **others: Any) -> None:
         from bumble.device import Peer
 
-        device = self._host.device
-        connection = await _translated(device.connect(self._peer_address, timeout=self._timeout))
+        connection = await self._connection_made()
         self._connection = connection
         self._host.clients.add(self)
         connection.on(connection.EVENT_DISCONNECTION, lambda _reason: self.gone())
@@ -181,6 +184,19 @@ class BumbleClient(BaseBleakClient):
             self.services = _services(peer, lambda: self.mtu_size - 3)
         except BaseException:
             await self.disconnect()
+            raise
+
+    async def _connection_made(self) -> bumble_device.Connection:
+        from bumble import hci
+
+        device = self._host.device
+        # Bumble ends its own attempt in good time; ours would leave the controller trying.
+        timeout = self._timeout * OWN_SHARE
+        try:
+            return await _translated(device.connect(self._peer_address, timeout=timeout))
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):  # whatever it says, nobody waits for this connection any more
+                await device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())
             raise
 
     def gone(self) -> None:
@@ -251,6 +267,7 @@ async def _translated(call: Awaitable[T]) -> T:
     """What Bumble raises, in bleak's words."""
     from bumble.att import ATT_Error
     from bumble.core import BaseBumbleError
+    from bumble.core import TimeoutError as BumbleTimeout
 
     try:
         return await call
@@ -262,6 +279,8 @@ async def _translated(call: Awaitable[T]) -> T:
             raise
         # Bumble cancels what waits for a device or a controller that has just gone.
         raise BleakError("disconnected meanwhile") from error
+    except BumbleTimeout as error:
+        raise TimeoutError from error
     except BaseBumbleError as error:
         raise BleakError(str(error) or type(error).__name__) from error
 

@@ -63,7 +63,7 @@ class BleLink(LoopLink):
         self._lost_reason = ""
         self._quiet = True
         """Nothing was heard since the air was last taken to be quiet: silence proves nothing."""
-        self._scanned_us = 0
+        self._scanned_us = self._heard_us = 0
         self._asking: dict[str, bytes] = {}
         self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
         self._make_ladder(Rung("rescan", self._backend.rest), *self._backend.cures())
@@ -172,10 +172,11 @@ class BleLink(LoopLink):
     async def _listen(self) -> None:
         """Watch over a running scan until it has ended by itself. AdapterTrouble when the adapter is not well, or is
         silent."""
+        every_s = min(PROBE_S, self.settings.silent_after_s / 4)
         while True:
             lost = True
             try:
-                await within(self._clock, PROBE_S, self._until_lost())
+                await within(self._clock, every_s, self._until_lost())
             except TimeoutError:
                 lost = False
             state = await self._backend.probe()
@@ -195,7 +196,7 @@ class BleLink(LoopLink):
         self._peers.drop()
 
     def _silent_s(self) -> float:
-        since_us = max(self._scanned_us, self.air.last_us or 0)
+        since_us = max(self._scanned_us, self._heard_us)
         return (self._clock.stamp().mono_us - since_us) / 1e6
 
     def _troubled(self, trouble: AdapterTrouble) -> None:
@@ -224,22 +225,23 @@ class BleLink(LoopLink):
             return True
         began_us = self._clock.stamp().mono_us
         waited_s = 0.0
-        while (self.air.last_us or 0) < began_us and waited_s < self.settings.trial_s:
-            await self._clock.sleep(0.25)
+        while self._heard_us < began_us and waited_s < self.settings.trial_s:
+            await self._clock.sleep(0.1)
             waited_s = (self._clock.stamp().mono_us - began_us) / 1e6
-        return (self.air.last_us or 0) >= began_us
+        return self._heard_us >= began_us
 
     # -- frames -------------------------------------------------------------------------------------------
 
     def _heard(self, address: str, data: bytes, rssi_dbm: int | None) -> None:
         stamp = self._clock.stamp()
-        self._quiet = False
+        self._quiet, self._heard_us = False, stamp.mono_us
         if self.air.hear(address, data, rssi_dbm, stamp):
             self._deliver(address, data, rssi_dbm=rssi_dbm, stamp=stamp)
         self._peers.heard(address)
 
     def _told(self, source: str, data: bytes) -> None:
-        """A characteristic notified."""
+        """A characteristic notified. A device that is connected may not advertise, but it is heard all the same."""
+        self._heard_us = self._clock.stamp().mono_us
         self._deliver(source, data, asked=self._asking.get(source, b""))
 
     async def _read(self, device: Device, uuid: str) -> Frame:
