@@ -60,6 +60,7 @@ from sluis.store.commands import Commands
 from sluis.store.database import Database
 from sluis.store.devices import Devices
 from sluis.store.history import History
+from sluis.store.link_steps import LinkSteps
 from sluis.store.readings import Readings
 from sluis.store.rule_versions import RuleFile, RuleHistory
 from sluis.watch import Alert, Alerts, Explain, RuleBook
@@ -328,6 +329,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         audit=audit,
         system=System(),
         backups=Backups(),
+        recovery=LinkSteps(database),
         door=door,
         broker=BrokerAccounts(),
     )

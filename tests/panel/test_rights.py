@@ -66,6 +66,8 @@ RIGHTS: dict[str, int] = {
     "DELETE /api/v1/rules/{rule}": Role.TECHNICIAN,
     "GET /api/v1/system": Role.TECHNICIAN,
     "GET /api/v1/links": Role.TECHNICIAN,
+    "GET /api/v1/links/steps": Role.TECHNICIAN,
+    "GET /api/v1/links/rungs": Role.TECHNICIAN,
     "GET /api/v1/drivers": Role.TECHNICIAN,
     "GET /api/v1/drivers/{driver}/faults": Role.TECHNICIAN,
     "POST /api/v1/drivers/{driver}/release": Role.TECHNICIAN,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluis import __version__
 from sluis.app import machine
-from sluis.model import Actor, DeviceState
+from sluis.model import Actor, Availability, DeviceState
 from sluis.panel.reports import (
     AskReport,
     BudgetLine,
@@ -43,7 +43,7 @@ class System:
     def links(self) -> Sequence[LinkReport]:
         reports = []
         for link in self._gateway.links.values():
-            health = link.health()
+            health, heard = link.health(), self._heard(link.name)
             reports.append(
                 LinkReport(
                     name=link.name,
@@ -61,9 +61,23 @@ class System:
                     rung=health.rung,
                     recording=self._gateway.recordings.file_of(link.name),
                     notes=health.notes,
+                    devices=len(heard),
+                    reachable=sum(reachable for reachable, _ in heard),
+                    heard_us=max((at_us for _, at_us in heard), default=0),
                 )
             )
         return reports
+
+    def _heard(self, link: str) -> list[tuple[bool, int]]:
+        """(reachable, when it was last heard) of each device in use on a link."""
+        return [
+            (
+                entry.twin.availability is Availability.ONLINE,
+                entry.counters.last_at.at_us if entry.counters.last_at else 0,
+            )
+            for entry in self._gateway.register
+            if entry.device.link == link and entry.device.state is DeviceState.ADOPTED
+        ]
 
     async def record(self, link: str, on: bool, actor: Actor) -> str:
         """Start or stop writing what passes over a link to a file; the file."""

@@ -35,6 +35,7 @@ TABLE = {
     "Look after it": {
         "alerts": ("sluis.cli.alerts:alerts", "List, acknowledge and look back at alerts."),
         "links": ("sluis.cli.system:links", "Show the links to devices and their health."),
+        "link": ("sluis.cli.system:link", "Look into one link, and at how links were brought back."),
         "record": ("sluis.cli.system:record", "Write what passes over a link to a file."),
         "broker": ("sluis.cli.broker:broker", "Give devices their account at the broker."),
         "storage": ("sluis.cli.system:storage", "Show what is written to the card, and how long it lasts."),

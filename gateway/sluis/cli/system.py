@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sluis.cli.lazy import Failure
-from sluis.cli.show import age, as_json, coloured, out, size, table
+from sluis.cli.show import age, as_json, coloured, facts, moment, out, size, table
 from sluis.cli.where import Where
 
 
@@ -46,6 +46,82 @@ def links(where: Where, json_: bool) -> None:
         )
     if not all(each["up"] for each in found):
         raise click.exceptions.Exit(1)
+
+
+@click.group()
+def link() -> None:
+    """Look into one link, and at what was tried to bring links back.
+
+    \b
+    sluis link show mqtt
+    sluis link history
+    """
+
+
+@link.command()
+@click.argument("name")
+@as_json
+@click.pass_obj
+def show(where: Where, name: str, json_: bool) -> None:
+    """Show the link NAME. Exit code 1 when it is down or hears none of its devices."""
+    with where.client() as client:
+        one = next((each for each in client.every("links") if each["name"] == name), None)
+    if one is None:
+        raise Failure(f"there is no link {name!r}", hint="sluis links")
+    silent = one["up"] and one["devices"] and not one["reachable"]
+    if json_:
+        out(one)
+    else:
+        facts(
+            [
+                ("Kind", f"{one['kind']} {one['address']}"),
+                ("State", (coloured("online") if one["up"] else coloured("offline")) + f" {one['reason']}"),
+                ("Since", age(one["since_us"])),
+                ("Devices", f"{one['reachable']} of {one['devices']} heard"),
+                ("Last frame", age(one["heard_us"])),
+                ("Received", str(one["received"])),
+                ("Sent", str(one["sent"])),
+                ("Dropped", str(one["dropped"])),
+                ("Tried now", one["rung"]),
+                ("Recording", one["recording"]),
+                *((key, str(value)) for key, value in one["notes"].items()),
+            ]
+        )
+    if silent or not one["up"]:
+        raise click.exceptions.Exit(1)
+
+
+@link.command()
+@click.argument("name", default="")
+@click.option("--limit", default=30, show_default=True, help="How many steps at most.")
+@as_json
+@click.pass_obj
+def history(where: Where, name: str, limit: int, json_: bool) -> None:
+    """Show what was tried to bring the link NAME back (or any link), and how often each step helped."""
+    with where.client() as client:
+        rungs = client.get("links", "rungs", link=name)
+        steps = client.every("links", "steps", link=name, limit=limit)
+    if json_:
+        out({"rungs": rungs, "steps": steps})
+        return
+    table(
+        ["Link", "Step", "Tried", "Helped", "Took", "Last"],
+        [
+            [
+                one["link"],
+                one["rung"],
+                str(one["tries"]),
+                f"{one['healed']} ({100 * one['healed'] / one['tries']:.0f} %)",
+                f"{one['mean_s']:.1f} s",
+                age(one["last_us"]),
+            ]
+            for one in rungs
+        ],
+        "Nothing had to be brought back yet.",
+    )
+    for one in steps:
+        outcome = "helped" if one["healed"] else "did not help"
+        click.echo(f"{moment(one['at_us'])}  {one['link']}  {one['rung']}  {outcome}  {one['detail']}".rstrip())
 
 
 @click.command()

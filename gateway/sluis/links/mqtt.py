@@ -23,8 +23,8 @@ from sluis.links.packets import publication
 from sluis.links.recording import Recorder
 from sluis.links.session import SessionRecord
 from sluis.links.settings import MqttSettings
-from sluis.model import Frame, LinkError
-from sluis.runtime import Clock
+from sluis.model import Frame, LinkError, Stamp
+from sluis.runtime import Clock, Step
 from sluis.sdk import Station
 from sluis.wire.topics import matches
 
@@ -49,6 +49,9 @@ class MqttLink:
         self._filters: frozenset[str] | None = None
         self._replies: list[tuple[str, str, Future[Frame]]] = []
         self._listeners: list[Callable[[bool, str], None]] = []
+        self._step_listeners: list[Callable[[Step], None]] = []
+        self._lost: tuple[Stamp, str] | None = None
+        self._clock = clock
         self._oversize_listeners: list[Callable[[str, int], None]] = []
         self._recorder: Recorder | None = None
 
@@ -78,6 +81,11 @@ class MqttLink:
     def on_change(self, listener: Callable[[bool, str], None]) -> None:
         """Call `listener(up, reason)` on the event loop whenever the link comes up or is lost."""
         self._listeners.append(listener)
+
+    def on_step(self, listener: Callable[[Step], None]) -> None:
+        """Call `listener(step)` on the event loop whenever a lost connection has been made again. To connect anew is
+        all that a client can do; what a broker needs is on the broker's own ladder."""
+        self._step_listeners.append(listener)
 
     def on_oversize(self, listener: Callable[[str, int], None]) -> None:
         """Call `listener(topic, bytes)` on the event loop when a message was too large to take in."""
@@ -171,6 +179,12 @@ class MqttLink:
     # -- on the event loop --------------------------------------------------------------------------------
 
     def _changed(self, up: bool, reason: str) -> None:
+        now, lost = self._clock.stamp(), self._lost
+        self._lost = None if up else (now, reason)
+        if up and lost is not None:
+            step = Step(self.name, "reconnect", lost[0].at_us, (now.mono_us - lost[0].mono_us) / 1e6, True, lost[1])
+            for told in self._step_listeners:
+                told(step)
         for listener in self._listeners:
             listener(up, reason)
 

@@ -23,7 +23,7 @@ from sluis.model import (
     Value,
 )
 from sluis.panel.reports import DriverReport, FaultReport, LinkReport, Readiness, StorageReport, SystemReport
-from sluis.runtime import Bus, Clock
+from sluis.runtime import Bus, Clock, Step
 from sluis.sdk import Driver
 from sluis.twins import Twin
 from sluis.watch import Alert, AlertStep, Cause
@@ -253,6 +253,32 @@ class System(Protocol):
     async def storage(self) -> StorageReport: ...
 
 
+class RungTally(Protocol):
+    """How often a rung of a link's ladder was tried, and what it was good for."""
+
+    @property
+    def link(self) -> str: ...
+    @property
+    def rung(self) -> str: ...
+    @property
+    def tries(self) -> int: ...
+    @property
+    def healed(self) -> int: ...
+    @property
+    def mean_s(self) -> float: ...
+    @property
+    def last_us(self) -> int: ...
+
+
+class Recovery(Protocol):
+    """What was tried to bring links back."""
+
+    async def steps(
+        self, link: str = "", limit: int = 100, before_id: int | None = None
+    ) -> Sequence[tuple[int, Step]]: ...
+    async def tallies(self, link: str = "") -> Sequence[RungTally]: ...
+
+
 class BrokerAccount(Protocol):
     """Who may connect to the broker."""
 
@@ -285,23 +311,6 @@ class BrokerAccounts(Protocol):
     def accounts(self) -> Sequence[BrokerAccount]: ...
     async def issue(self, driver: str, native_id: str, actor: Actor, topic: str = "") -> FreshAccount: ...
     async def revoke(self, username: str, actor: Actor) -> None: ...
-
-
-class BackupFile(Protocol):
-    """One backup and what is known of it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def at_us(self) -> int: ...
-    @property
-    def size_bytes(self) -> int: ...
-    @property
-    def verified_at_us(self) -> int | None:
-        """When it was last restored into a scratch place and checked."""
-
-    @property
-    def problem(self) -> str: ...
 
 
 class Backup(Protocol):
@@ -342,6 +351,7 @@ class House:
     audit: AuditLog
     system: System
     backups: Backups
+    recovery: Recovery
     door: Door
     broker: BrokerAccounts | None = None
     """None where the broker is somebody else's."""

@@ -32,6 +32,17 @@ class LinkReport:
     """The file that what passes is written to; "" when it is not."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What else there is to say, by the link's own names."""
+    devices: int = 0
+    """Devices in use on it."""
+    reachable: int = 0
+    """Of these, those that are heard. A link that is up and hears nobody is no good."""
+    heard_us: int = 0
+    """When the last frame of one of these came; 0 for never since the start."""
+
+    @property
+    def silent(self) -> bool:
+        """Up, and yet none of its devices is reachable."""
+        return self.up and self.devices > 0 and not self.reachable
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ from sluis.panel.serving import PanelServer, Tls
 from sluis.panel.settings import PanelSettings
 from sluis.rules.builtin import BUILTIN
 from sluis.rules.parse import as_table, parse_rule
-from sluis.runtime import Bus, SystemClock
+from sluis.runtime import Bus, Step, SystemClock
 from sluis.sdk import About, Decoded, Driver, Link, MqttMatch, Registry
 from sluis.store.accounts import Accounts
 from sluis.store.audit import AuditLog
@@ -65,6 +65,7 @@ from sluis.store.backups import Backup
 from sluis.store.commands import Commands
 from sluis.store.database import Database
 from sluis.store.devices import Devices
+from sluis.store.link_steps import LinkSteps
 from sluis.store.readings import Readings
 from sluis.watch.alert import Alert, AlertStep
 
@@ -315,6 +316,15 @@ ValueError: 'presure' is not a known quantity; did you mean 'pressure'?
 """
 
 
+STEPS = (
+    Step("mqtt", "reconnect", 1_795_400_000_000_000, 0.4, True, "the broker closed the connection"),
+    Step("ble", "rescan", 1_795_420_000_000_000, 5.1, False, "the adapter answers nothing"),
+    Step("ble", "reopen", 1_795_420_010_000_000, 2.2, False, "the adapter answers nothing"),
+    Step("ble", "power-cycle", 1_795_420_020_000_000, 4.8, True),
+    Step("ble", "power-cycle", 1_795_500_020_000_000, 30.0, False, "not over within 30 s"),
+)
+
+
 class System:
     def __init__(self, clock: SystemClock, bus: Bus) -> None:
         self._clock, self._bus, self._began = clock, bus, clock.stamp().at_us - 53 * HOUR_US
@@ -322,9 +332,38 @@ class System:
     def links(self) -> Sequence[LinkReport]:
         began = self._began
         return [
-            LinkReport("mqtt", "mqtt", True, began, "", "127.0.0.1:1883", 184_223, 912, 0, 0, 1),
-            LinkReport("ble", "ble", False, began, "adapter hci0 niet gevonden", "hci0", 0, 0, 0, 0, 14),
+            LinkReport(
+                "mqtt",
+                "mqtt",
+                True,
+                began,
+                "",
+                "127.0.0.1:1883",
+                184_223,
+                912,
+                0,
+                0,
+                1,
+                notes={"session": "kept"},
+                devices=18,
+                reachable=17,
+                heard_us=self._clock.stamp().at_us - 2_000_000,
+            ),
+            LinkReport(
+                "ble",
+                "ble",
+                False,
+                began,
+                "adapter hci0 niet gevonden",
+                "hci0",
+                reconnects=14,
+                rung="power-cycle",
+                recording="/var/lib/sluis/recordings/ble-20261124T081500Z.jsonl",
+            ),
         ]
+
+    async def record(self, link: str, on: bool, actor: Actor) -> str:
+        return f"/var/lib/sluis/recordings/{link}-20261124T081500Z.jsonl" if on else ""
 
     def drivers(self) -> Sequence[DriverReport]:
         return [
@@ -479,6 +518,7 @@ async def serve(folder: Path, *, users: bool) -> None:
     alerts = Alerts(bus, clock)
     site = Site(register, bus, clock, alerts)
     link.site = site
+    recovery = LinkSteps(database)
     house = House(
         clock=clock,
         bus=bus,
@@ -491,8 +531,11 @@ async def serve(folder: Path, *, users: bool) -> None:
         audit=audit,
         system=System(clock, bus),
         backups=Backups(clock),
+        recovery=recovery,
         door=door,
     )
+    for step in STEPS:
+        recovery.append(step)
     await site.furnish()
     if users:
         await door.add_user(User("anna", Role.ADMIN, full_name="Anna de Vries"), PASSWORD, SYSTEM)

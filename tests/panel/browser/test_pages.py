@@ -34,6 +34,8 @@ PAGES = (
     "/people/piet",
     "/account",
     "/system",
+    "/system/links/mqtt",
+    "/system/links/ble",
     "/audit?check=1",
     "/more",
     "/help",

@@ -18,6 +18,7 @@ import socket
 import subprocess
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from sluis.links.files import write_whole
 from sluis.links.health import BrokerHealth
 from sluis.links.settings import BrokerSettings
 from sluis.model import LinkError
-from sluis.runtime import Backoff, Clock
+from sluis.runtime import Backoff, Clock, Step
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,7 @@ class Mosquitto:
         self._since_us = clock.stamp().at_us
         self._version = ""
         self._probe_password = ""
+        self._step_listeners: list[Callable[[Step], None]] = []
         self._saved_us: int | None = None
         self._to_save = asyncio.Event()
 
@@ -192,13 +194,26 @@ class Mosquitto:
                     backoff.reset()
                 await self._clock.sleep(backoff.next_s())
                 self.restarts += 1
-                try:
-                    await self.start()
-                except LinkError as error:
-                    self._reason = str(error)
-                    log.warning("%s", error)
+                await self._start_again()
         finally:
             await self._end()
+
+    async def _start_again(self) -> None:
+        """One step on the only ladder a broker has."""
+        ended, began, healed = self._reason, self._clock.stamp(), True
+        try:
+            await self.start()
+        except LinkError as error:
+            self._reason, healed = str(error), False
+            log.warning("%s", error)
+        for_s = (self._clock.stamp().mono_us - began.mono_us) / 1e6
+        step = Step("mosquitto", "restart", began.at_us, for_s, healed, self._reason or ended)
+        for told in self._step_listeners:
+            told(step)
+
+    def on_step(self, listener: Callable[[Step], None]) -> None:
+        """Call `listener(step)` after every try to start it again."""
+        self._step_listeners.append(listener)
 
     def reload(self) -> None:
         """Take accounts, rights and a renewed server certificate into use (SIGHUP)."""

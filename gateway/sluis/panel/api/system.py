@@ -6,34 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from sluis.panel.api.guards import CanMakeBackups, CanRecord, CanSeeBackups, CanSeeSettings, CanSeeSystem
+from sluis.panel.api.guards import CanMakeBackups, CanSeeBackups, CanSeeSettings, CanSeeSystem
 from sluis.panel.api.shapes import Key, Out
 from sluis.panel.auth import HouseDep, everywhere
 
 router = APIRouter(prefix="/api/v1", tags=["system"])
-
-
-class LinkOut(Out):
-    name: str
-    kind: str
-    up: bool
-    since_us: int
-    reason: str
-    address: str
-    received: int
-    sent: int
-    waiting: int
-    dropped: int
-    reconnects: int
-    last_error: str
-    rung: str
-    recording: str
-    notes: dict[str, Any]
-
-
-class RecordingOut(Out):
-    link: str
-    file: str
 
 
 class AskOut(Out):
@@ -121,26 +98,6 @@ class DriverOut(Out):
 async def get_system(house: HouseDep, actor: CanSeeSystem) -> SystemOut:
     """Health of the gateway: versions, clock, memory, disk, broker, queues and drops."""
     return SystemOut.model_validate(await house.system.report())
-
-
-@router.get("/links")
-async def list_links(house: HouseDep, actor: CanSeeSystem) -> list[LinkOut]:
-    """The links and how they are."""
-    return [LinkOut.model_validate(one) for one in house.system.links()]
-
-
-@router.put("/links/{link}/recording")
-async def start_recording(house: HouseDep, actor: CanRecord, link: Key) -> RecordingOut:
-    """Write every frame that arrives on a link to a file on the gateway, until it is stopped."""
-    everywhere(actor)
-    return RecordingOut(link=link, file=await house.system.record(link, True, actor))
-
-
-@router.delete("/links/{link}/recording")
-async def stop_recording(house: HouseDep, actor: CanRecord, link: Key) -> RecordingOut:
-    """Stop that; the file that was written, empty when nothing was."""
-    everywhere(actor)
-    return RecordingOut(link=link, file=await house.system.record(link, False, actor))
 
 
 @router.get("/drivers")

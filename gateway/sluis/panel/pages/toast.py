@@ -39,6 +39,8 @@ SENTENCES = {
     "refused": N_("Not done: %(why)s"),
     "backup-made": N_("Backup %(name)s was made."),
     "backup-proven": N_("Backup %(name)s was restored into a scratch place and checked."),
+    "recording": N_("What arrives is written to %(file)s."),
+    "recorded": N_("Recording has stopped: %(file)s"),
     "session-ended": N_("That session has ended."),
 }
 

@@ -168,6 +168,18 @@ ROLES = {
     "admin": N_("admin"),
 }
 
+RUNGS = {
+    "reconnect": N_("Connect again"),
+    "restart": N_("Start it again"),
+    "rescan": N_("Start the scan again"),
+    "reopen": N_("Open it again"),
+    "refind": N_("Look for the port elsewhere"),
+    "power-cycle": N_("Switch it off and on"),
+    "usb-reset": N_("Reset it on the USB bus"),
+    "mark-failed": N_("Give it up and say so"),
+}
+"""Steps of the recovery ladders; one that is not here is shown as it is called."""
+
 AVAILABILITY = {"online": N_("online"), "offline": N_("offline"), "unknown": N_("unknown")}
 
 QUALITY = {"good": N_("good"), "uncertain": N_("uncertain"), "bad": N_("bad")}
