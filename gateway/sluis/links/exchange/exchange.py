@@ -164,17 +164,16 @@ class Exchange:
             counted.asked += 1
             heard_before = self._tally.bytes_in
             try:
-                async with asyncio.timeout(len(data) * self._pace.char_s + answer_s):
-                    answer = await question.answer
-            except TimeoutError:
-                self._hear(cut.splitter.silence(), source)
-                if not question.answer.done():
-                    self._missed(question, answer_s, silent=self._tally.bytes_in == heard_before)
-                    return None
-                answer = question.answer.result()
+                await asyncio.wait((question.answer,), timeout=len(data) * self._pace.char_s + answer_s)
             except asyncio.CancelledError:
                 self._owe(question, answer_s)  # the asker left; the answer may still come
                 raise
+            if not question.answer.done():
+                self._hear(cut.splitter.silence(), source)
+            if not question.answer.done():
+                self._missed(question, answer_s, silent=self._tally.bytes_in == heard_before)
+                return None
+            answer = question.answer.result()
             self._answered(question)
             return answer
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from sluis.links.exchange.exchange import Deliver
 from sluis.links.net.address import Address
@@ -44,8 +45,7 @@ class Port(asyncio.DatagramProtocol):
             return self._transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
         self._heard(source[0], source[1], data)

@@ -13,8 +13,8 @@ from sluis.links.serial.problem import PortProblem
 from sluis.links.serial.settings import SerialSettings
 from sluis.links.serial.wire import Ears, Wire, gone
 
-LOOK_S = 0.5
-"""How often the reading thread looks whether it is to end, where a read cannot be interrupted."""
+LOOK_S = 0.2
+"""How often the reading thread looks whether it is to end, where a read cannot be interrupted (a serial server)."""
 
 PARITY = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 
@@ -76,7 +76,7 @@ class _Port:
         with contextlib.suppress(OSError, TypeError, AttributeError):
             if hasattr(self._port, "cancel_read"):
                 self._port.cancel_read()
-        self._thread.join(2 * LOOK_S)
+        self._thread.join(1.0)
         with contextlib.suppress(OSError):
             self._port.close()
 
@@ -96,7 +96,7 @@ def _open(target: str, settings: SerialSettings) -> serial.SerialBase:
         stopbits=settings.stopbits,
         xonxoff=settings.xonxoff,
         rtscts=settings.rtscts,
-        timeout=LOOK_S,
+        timeout=LOOK_S if settings.remote else 2.0,
         write_timeout=2.0,
     )
     port.dtr = settings.dtr
