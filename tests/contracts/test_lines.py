@@ -1,7 +1,7 @@
 """What every link without acknowledgement promises, asked of each: serial ports, serial servers, TCP, UDP.
 
-A device on the far side is asked, speaks by itself, falls silent, is cut off and comes back. A new kind of link adds its
-rig in `rigs` and is asked the same.
+A device on the far side is asked, speaks by itself, falls silent, is cut off and comes back. A new kind of link adds
+its rig in `rigs` and is asked the same.
 """
 
 from __future__ import annotations
