@@ -112,7 +112,7 @@ class Projector(Driver):
         self._opened = b""
         """The greeting that this connection's password was given for: the one state that PJLink's cipher has."""
         every_s = self.setting("every_s", EVERY_S)
-        self._every_s = min(max(float(every_s), 2.0), 3600.0) if isinstance(every_s, int | float) else EVERY_S
+        self._every_s = min(max(float(every_s), 1.0), 3600.0) if isinstance(every_s, int | float) else EVERY_S
         self._inputs = [code for code in self._told("INST").split(" ") if _word(code)]
         self._class_2 = self._told("CLSS") == "2"
         self._lamps = _lamp_count(self._told("LAMP")) or 1
@@ -211,18 +211,20 @@ class Projector(Driver):
     async def _exchange(self, link: Link, line: str) -> str:
         """The answer to one line. LinkError when there is none, or the password is wrong."""
         for _ in range(2):
-            answer = await self._send(link, line)
+            answer, digest = await self._send(link, line)
             if not answer.startswith(b"PJLINK "):
                 about, said = answers.parts(answer)
                 if about != line[1:5]:
                     raise LinkError(f"{self.native_id} was asked {line!r} and answered {answer[:40]!r}")
                 return said
+            if digest and answer.startswith(b"PJLINK ERRA"):
+                break
         raise LinkError(
             f"{self.native_id} refuses the password", hint="Give it with: sluis configure DEVICE --set password=..."
         )
 
-    async def _send(self, link: Link, line: str) -> bytes:
-        """One line, with the password's digest where this connection has not had it yet."""
+    async def _send(self, link: Link, line: str) -> tuple[bytes, bytes]:
+        """The answer to one line, and the password's digest before it where this connection had not had it yet."""
         greeting = (await link.request(b"", to=self.native_id, timeout_s=ANSWER_S)).data
         digest = b""
         if greeting.startswith(b"PJLINK 1 ") and self._opened != greeting:
@@ -231,7 +233,7 @@ class Projector(Driver):
         answer = (await link.request(digest + f"%{line}\r".encode(), to=self.native_id, timeout_s=ANSWER_S)).data
         # ERRA: the connection ends. Another refusal: it had its digest before, from another of our tasks.
         self._opened = b"" if answer.startswith(b"PJLINK ERRA") else greeting
-        return answer
+        return answer, digest
 
     # -- orders -------------------------------------------------------------------------------------------
 
