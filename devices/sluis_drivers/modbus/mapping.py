@@ -7,13 +7,11 @@ the key.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 from sluis.model import ConfigError, Kind, Point
 from sluis.model.units import fits
