@@ -11,6 +11,7 @@ from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
 from sluis.links.ble.settings import BleSettings
 from sluis.links.esphome.settings import EsphomeSettings
+from sluis.links.gpio.settings import GpioSettings
 from sluis.links.net.settings import NetSettings
 from sluis.links.serial.settings import SerialSettings
 from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
@@ -51,6 +52,8 @@ class Settings:
     """Bluetooth Low Energy adapters."""
     esphome: EsphomeSettings = field(default_factory=EsphomeSettings)
     """ESPHome link."""
+    gpio: GpioSettings = field(default_factory=GpioSettings)
+    """Pins of the header."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)
     """Being found by name."""
     panel: PanelSettings = field(default_factory=PanelSettings)

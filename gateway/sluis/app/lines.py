@@ -37,6 +37,7 @@ def build_links(settings: Settings, mqtt: MqttLink, clock: Clock, memory: Path |
     links: list[Line] = [mqtt, NetLink(settings.net, clock), EsphomeLink(settings.esphome, clock)]
     links += serial_links(settings, clock, memory)
     links += ble_links(settings, clock)
+    links += gpio_links(settings, clock)
     named = {link.name: link for link in links}
     if len(named) < len(links):
         raise ConfigError("two links have the same name", where=", ".join(sorted(link.name for link in links)))
@@ -56,3 +57,12 @@ def ble_links(settings: Settings, clock: Clock) -> list[Line]:
     from sluis.links.ble.link import BleLink
 
     return [BleLink(one, clock) for one in settings.ble]
+
+
+def gpio_links(settings: Settings, clock: Clock) -> list[Line]:
+    """The header's pins, where some are reserved."""
+    if not settings.gpio.pin:
+        return []
+    from sluis.links.gpio.link import GpioLink
+
+    return [GpioLink(settings.gpio, settings.data_dir / "gpio", clock)]

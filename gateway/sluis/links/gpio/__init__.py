@@ -1,0 +1,1 @@
+"""Pins of the header: contacts, relays, pulse counters."""
