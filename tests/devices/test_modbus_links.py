@@ -20,15 +20,13 @@ from typing import Any
 
 import pytest
 from tests.conftest import a_free_port
-from tests.services.intake.conftest import MemoryStore
+from tests.devices.house import House
 
-from sluis.intake import Intake, Poller, Register
 from sluis.links.net import NetLink, NetSettings
 from sluis.links.serial import SerialLink, SerialSettings
-from sluis.model import Availability, Command, LinkError, OutOfRange, Refused
+from sluis.model import Availability, LinkError, OutOfRange, Refused
 from sluis.model.commands import SYSTEM
-from sluis.runtime import Bus, SystemClock
-from sluis.sdk import Registry
+from sluis.runtime import SystemClock
 from sluis_drivers.modbus.device import Modbus
 
 MAP = """
@@ -230,42 +228,10 @@ def join(one: int, other: int, stopped: int) -> None:
                 os.write(target, os.read(source, 4096))
 
 
-class House:
-    """Intake and poller on one real link."""
-
-    def __init__(self, bench: Bench) -> None:
-        clock, bus, store = SystemClock(), Bus(), MemoryStore()
-        link = bench.link
-        self.link = link
-        self.register = Register(Registry(Modbus), store, store, clock, bus, store)
-        parts = [
-            link,
-            self.register,
-            Intake(self.register, store, [link], clock, bus),
-            Poller(self.register, {link.name: link}, clock, bus),
-        ]
-        self.tasks = [asyncio.ensure_future(part.run()) for part in parts]
-
-    async def add(self, address: str, **setup: Any) -> str:
-        told = {"map": "custom", "custom": MAP, **setup}
-        return (await self.register.add("modbus", self.link.name, address, setup=told, actor=SYSTEM)).key
-
-    def values(self, key: str) -> dict[str, Any]:
-        return {point: held.value for point, held in self.register.twin(key).reported.items()}
-
-    async def command(self, key: str, point: str, value: Any) -> None:
-        await self.register.driver(key).perform(self.link, Command("c", key, point, value, SYSTEM, 0))
-
-    async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-
 @pytest.fixture(params=["tcp", "rtu"])
 async def at(request: pytest.FixtureRequest) -> AsyncIterator[tuple[House, Bench]]:
     bench = request.getfixturevalue(request.param)()
-    house = House(bench)
+    house = House(bench.link, Modbus)
     yield house, bench
     await house.stop()
 
@@ -277,7 +243,7 @@ async def test_what_it_has_is_what_we_read_and_what_a_witness_sees(
     at: tuple[House, Bench], eventually: Eventually
 ) -> None:
     house, bench = at
-    key = await house.add(bench.address)
+    key = await house.add(bench.address, map="custom", custom=MAP)
     await eventually(lambda: len(house.values(key)) >= 8, 20)
     assert house.values(key) == {
         "voltage": 231.4, "power": 1183.25, "energy": 8123.47, "model": "SIM-3", "setpoint": 20.5, "limit": 3500.0,
@@ -287,7 +253,7 @@ async def test_what_it_has_is_what_we_read_and_what_a_witness_sees(
     assert twin.availability is Availability.ONLINE
     assert twin.reported["power"].quality.word == "uncertain", "above the map's maximum"
     for said in ("broken: nan is not a number", "exception 2 (illegal data address)"):
-        await eventually(lambda said=said: any(said in outcome for _, outcome in house.register.frames(key)))
+        await eventually(lambda said=said: any(said in outcome for outcome in house.outcomes(key)))
     assert house.register.counters(key).bad > 0
     await house.register.retire(key, SYSTEM)
     if isinstance(bench.link, SerialLink):
@@ -300,7 +266,7 @@ async def test_what_we_write_is_read_back_and_seen_by_a_witness(
     at: tuple[House, Bench], eventually: Eventually
 ) -> None:
     house, bench = at
-    key = await house.add(bench.address)
+    key = await house.add(bench.address, map="custom", custom=MAP)
     await eventually(lambda: "limit" in house.values(key), 20)
     await house.command(key, "setpoint", -12.5)
     await house.command(key, "limit", 1500.25)
@@ -325,10 +291,10 @@ async def test_a_unit_that_is_not_there_is_offline_and_the_other_goes_on(
     tcp: Callable[[], Bench], eventually: Eventually
 ) -> None:
     bench = tcp()
-    house = House(bench)
-    here = await house.add(bench.address)
+    house = House(bench.link, Modbus)
+    here = await house.add(bench.address, map="custom", custom=MAP)
     await eventually(lambda: "voltage" in house.values(here), 20)
-    gone = await house.add(f"127.0.0.1:{a_free_port()}")
+    gone = await house.add(f"127.0.0.1:{a_free_port()}", map="custom", custom=MAP)
     await eventually(lambda: house.register.twin(gone).availability is Availability.OFFLINE, 20)
     with pytest.raises(LinkError):
         await house.command(gone, "setpoint", 20)
