@@ -61,6 +61,6 @@ Make = Callable[[Path], Rig]
 
 def all_rigs() -> dict[str, Make]:
     """Every rig by name."""
-    from tests.contracts.rigs import streams
+    from tests.contracts.rigs import ble, streams
 
-    return {**streams.RIGS}
+    return {**ble.RIGS, **streams.RIGS}

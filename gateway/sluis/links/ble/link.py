@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 from sluis.links.ble.air import Air, Heard
 from sluis.links.ble.backend import BleBackend
 from sluis.links.ble.peers import Device, Peers
+from sluis.links.ble.questions import Question
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState, AdapterTrouble
 from sluis.links.loop import LoopLink
@@ -64,7 +65,7 @@ class BleLink(LoopLink):
         self._quiet = True
         """Nothing was heard since the air was last taken to be quiet: silence proves nothing."""
         self._scanned_us = self._heard_us = 0
-        self._asking: dict[str, bytes] = {}
+        self._asking: dict[str, Question] = {}
         self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
         self._make_ladder(Rung("rescan", self._backend.rest), *self._backend.cures())
         self.on_step(self._steps.append)
@@ -82,7 +83,7 @@ class BleLink(LoopLink):
         """Read a characteristic (nothing to send); or write one and wait for what `reply` ("" for `to`) notifies."""
         address, uuid = self._target(to)
         async with self._peers.connected(address) as device:
-            work = self._ask(device, uuid, data, reply, timeout_s) if data else self._read(device, uuid)
+            work = self._ask(device, uuid, data, reply) if data else self._read(device, uuid)
             try:
                 frame = await within(self._clock, timeout_s, work)
             except TimeoutError:
@@ -242,23 +243,26 @@ class BleLink(LoopLink):
     def _told(self, source: str, data: bytes) -> None:
         """A characteristic notified. A device that is connected may not advertise, but it is heard all the same."""
         self._heard_us = self._clock.stamp().mono_us
-        self._deliver(source, data, asked=self._asking.get(source, b""))
+        question = self._asking.get(source)
+        if question is None or not question.answered_by(data):
+            self._deliver(source, data)
+        else:
+            question.answer.set_result(self._deliver(source, data, asked=question.data))
 
     async def _read(self, device: Device, uuid: str) -> Frame:
         return self._deliver(f"{device.address}/{uuid}", await device.standing().read(uuid))
 
-    async def _ask(self, device: Device, uuid: str, data: bytes, reply: str, timeout_s: float) -> Frame:
+    async def _ask(self, device: Device, uuid: str, data: bytes, reply: str) -> Frame:
         _, answering = self._target(reply) if reply else (device.address, uuid)
         source = f"{device.address}/{answering}"
         await self._peers.notify(device, answering)
-        self._asking[source] = data
-        answer = asyncio.ensure_future(self._answer(source, timeout_s))
+        station = self.stations.get(source) or self.stations.get(device.address)
+        question = self._asking[source] = Question(data, station.framing if station else None)
         try:
             await device.standing().write(uuid, data)
-            return await answer
+            return await question.wait(device)
         finally:
-            self._asking.pop(source, None)
-            answer.cancel()
+            del self._asking[source]
 
     def _target(self, to: str) -> tuple[str, str]:
         address, _, uuid = to.partition("/")
