@@ -271,9 +271,10 @@ class Telegrams(_Counted):
     def feed(self, data: bytes) -> list[bytes]:
         frames = []
         for line in self._lines.feed(data):
-            begin = line.rfind(b"/") if not line.startswith(b"/") and not self._open else 0
-            if line.startswith(b"/") or (not self._open and begin > 0):
-                self._start(line[max(0, begin) :])
+            begin = line.find(b"/")  # stands nowhere else: a telegram that was cut off may share a line with the next
+            if begin >= 0:
+                self.noise += begin
+                self._start(line[begin:])
             elif not self._open:
                 self.noise += len(line) + 1
             else:
@@ -284,6 +285,8 @@ class Telegrams(_Counted):
                 frames.append(bytes(self._held))
                 self._held.clear()
                 self._open = False
+        self.dropped += self._lines.dropped
+        self._lines.dropped = 0
         return frames
 
     def _start(self, line: bytes) -> None:
