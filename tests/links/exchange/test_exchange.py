@@ -292,6 +292,7 @@ async def test_noise_without_end_does_not_silence_the_bus(eventually: Eventually
             await asyncio.sleep(0.002)
 
     babbling = asyncio.ensure_future(babble())
+    await bus.exchange.heard.wait()
     with pytest.raises(LinkError):
         await bus.exchange.ask("bus/2", read(2), 0.01)
     assert len(bus.sent) == 1
