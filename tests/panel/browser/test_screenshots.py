@@ -24,6 +24,7 @@ SHOTS = (
     ("discovered-phone-light", "/discovered", "phone", "light"),
     ("alerts-desktop-light", "/alerts", "desktop", "light"),
     ("system-desktop-light", "/system", "desktop", "light"),
+    ("link-desktop-light", "/system/links/ble", "desktop", "light"),
 )
 
 
