@@ -19,7 +19,7 @@ from sluis.intake.entry import Allowance, Entry, FrameCounters
 from sluis.intake.ports import Audit, DeviceStore, LatestStore
 from sluis.intake.routes import CACHED, Routes
 from sluis.intake.settings import IntakeSettings
-from sluis.intake.setup import SHARED, answers, check
+from sluis.intake.setup import SHARED, answers, check, prove
 from sluis.model import (
     Actor,
     AlreadyThere,
@@ -40,6 +40,10 @@ from sluis.sdk import Driver, Registry
 from sluis.sdk.registry import merge_fragment
 from sluis.twins import Twin
 from sluis.wire.topics import matches
+
+MOVED_AFTER_S = 60.0
+"""A device that is silent on its link for so long, and announces itself on another, has moved there. Shorter and a
+sensor that two radios hear moves to and fro; longer and one that was carried to another floor is missed."""
 
 
 class Register:
@@ -218,7 +222,8 @@ class Register:
             raise ConfigError(f"is a {kind} link", where=link, allowed=" or ".join(cls.about.match.kinds))
         if not address.strip() or any(char in address for char in "+#\n"):
             raise ConfigError(f"{address!r} is no address", where=link)
-        return f"{link}/{address.strip()}" if kind in SHARED else address.strip()
+        address = address.strip().upper() if kind == "ble" else address.strip()
+        return f"{link}/{address}" if kind in SHARED else address
 
     async def configure(self, key: str, setup: Mapping[str, Any], actor: Actor) -> Device:
         """Change what a person told of a device (a bind key). ConfigError when it does not fit."""
@@ -228,8 +233,11 @@ class Register:
             raise DriverError(entry.fault)
         held = entry.device.description.get("setup", {})
         told = answers(cls.about, {**held, **setup})
-        check(cls, entry.device.native_id, {**entry.device.description, "setup": told})
-        return await self._decide(key, actor, "configured", description={**entry.device.description, "setup": told})
+        description = {**entry.device.description, "setup": told}
+        check(cls, entry.device.native_id, description)
+        if any(ask.secret and ask.key in setup for ask in cls.about.setup):
+            prove(cls, entry.device.native_id, description, [frame for frame, _ in entry.frames])
+        return await self._decide(key, actor, "configured", description=description)
 
     async def update(
         self,
@@ -289,13 +297,23 @@ class Register:
         fresh: dict[str, Any] = {field: value for field, value in told.items() if value}
         if said.name and not entry.device.name:
             fresh["name"] = said.name
-        device = replace(entry.device, description=description, link=link, **fresh)
+        device = replace(entry.device, description=description, link=self._link_of(entry, link), **fresh)
         if device.parent == "" and said.parent:
             device = replace(device, parent=self._key_of(driver_key, said.parent))
         if device == entry.device:
             return
         entry.device = device
         self._touch(device.key)
+
+    def _link_of(self, entry: Entry, link: str) -> str:
+        """The link that a device is to be heard on: the one it has, while it is heard there. Two radios hear one
+        device, and it would change over with each of its packets."""
+        held = entry.device.link
+        if held == link or held not in self.links:
+            return link
+        heard = entry.twin.heard_at or entry.twin.since
+        silent_s = (self._clock.stamp().mono_us - heard.mono_us) / 1e6
+        return link if silent_s > MOVED_AFTER_S else held
 
     def _announcing(self, driver_key: str, said: Announcement) -> Entry | None:
         if said.native_id:

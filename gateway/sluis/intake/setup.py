@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sluis.model import ConfigError, Kind, Value
+from sluis.model import BadChecksum, ConfigError, Frame, Kind, Value
 from sluis.sdk import About, Ask, Driver
+
+PROVEN_BY = 5
+"""Frames that a key is tried on: of five, not every one was damaged on its way."""
 
 SHARED = frozenset({"serial", "knx", "dmx", "cec"})
 """Kinds of link of which a gateway has several, with the same addresses on each: there a source begins with the name of
@@ -37,6 +40,23 @@ def check(cls: type[Driver], native_id: str, description: Mapping[str, Any]) -> 
         raise
     except Exception:
         return
+
+
+def prove(cls: type[Driver], native_id: str, description: Mapping[str, Any], frames: Sequence[Frame]) -> None:
+    """ConfigError when a key opens none of the last frames of its device: then it is not this device's key."""
+    last = frames[-PROVEN_BY:]
+    if last and all(_closed(cls(native_id, description), frame) for frame in last):
+        raise ConfigError("does not open what the device sends", where=cls.about.key, hint="Was it joined anew?")
+
+
+def _closed(driver: Driver, frame: Frame) -> bool:
+    try:
+        list(driver.decode(frame))
+    except BadChecksum:
+        return True
+    except Exception:
+        return False
+    return False
 
 
 def _answer(about: About, ask: Ask, given: Any) -> Value:
