@@ -12,6 +12,7 @@ from sluis.intake import IntakeSettings
 from sluis.links.ble.settings import BleSettings
 from sluis.links.esphome.settings import EsphomeSettings
 from sluis.links.gpio.settings import GpioSettings
+from sluis.links.kernel.settings import KernelSettings
 from sluis.links.net.settings import NetSettings
 from sluis.links.serial.settings import SerialSettings
 from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
@@ -54,6 +55,8 @@ class Settings:
     """ESPHome link."""
     gpio: GpioSettings = field(default_factory=GpioSettings)
     """Pins of the header."""
+    kernel: KernelSettings = field(default_factory=KernelSettings)
+    """Sensors that the kernel reads."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)
     """Being found by name."""
     panel: PanelSettings = field(default_factory=PanelSettings)

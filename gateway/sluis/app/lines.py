@@ -10,6 +10,7 @@ from sluis.app.config import Settings
 from sluis.intake.ports import FrameLink
 from sluis.links.esphome import EsphomeLink
 from sluis.links.health import LinkHealth
+from sluis.links.kernel.link import KernelLink
 from sluis.links.mqtt import MqttLink
 from sluis.links.net import NetLink
 from sluis.links.serial import SerialLink
@@ -38,6 +39,8 @@ def build_links(settings: Settings, mqtt: MqttLink, clock: Clock, memory: Path |
     links += serial_links(settings, clock, memory)
     links += ble_links(settings, clock)
     links += gpio_links(settings, clock)
+    if settings.kernel.enabled:
+        links.append(KernelLink(settings.kernel, clock))
     named = {link.name: link for link in links}
     if len(named) < len(links):
         raise ConfigError("two links have the same name", where=", ".join(sorted(link.name for link in links)))

@@ -1,0 +1,1 @@
+"""Pins of the header, as the gpio link tells of them."""

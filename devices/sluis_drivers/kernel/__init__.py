@@ -1,0 +1,1 @@
+"""Sensors that the kernel reads, as the kernel link tells of them."""
