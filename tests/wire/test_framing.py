@@ -194,3 +194,7 @@ def test_telegrams_come_whole_from_slash_to_check_value() -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="morse"):
         splitter("morse")
+
+
+def test_an_empty_line_is_no_frame() -> None:
+    assert splitter("line").feed(b"\r\nIn1 All\r\n\r\n\r\nVol5\r\n") == [b"In1 All", b"Vol5"]

@@ -67,6 +67,14 @@ ONCE_CLASS_2 = ("SNUM", "SVER")
 FIELDS = {"INF1": "vendor", "INF2": "model", "SNUM": "serial", "SVER": "firmware", "NAME": "name"}
 """What goes into the device's own description."""
 
+VOLUMES = {
+    "speaker_volume_up": "2SVOL 1",
+    "speaker_volume_down": "2SVOL 0",
+    "microphone_volume_up": "2MVOL 1",
+    "microphone_volume_down": "2MVOL 0",
+}
+"""Class 2 knows steps only, and does not say where the volume stands."""
+
 REFUSALS = {"ERR1": "it does not know this order", "ERR2": "it has no such value", "ERR4": "it reports a failure"}
 
 
@@ -101,11 +109,13 @@ class Projector(Driver):
     problem = Point("problem", kind=Kind.SWITCH, every_s=EVERY_S)
     lamp_hours = Point("duration", "h", minimum=0, maximum=99_999, category="diagnostic")
     freeze = Point(kind=Kind.SWITCH, writable=True, settles_s=SETTLES_S)
-    speaker_volume = Point(kind=Kind.TRIGGER, options=("up", "down"), writable=True, settles_s=SETTLES_S)
-    microphone_volume = Point(kind=Kind.TRIGGER, options=("up", "down"), writable=True, settles_s=SETTLES_S)
+    speaker_volume_up = Point(kind=Kind.TRIGGER, writable=True, settles_s=SETTLES_S)
+    speaker_volume_down = Point(kind=Kind.TRIGGER, writable=True, settles_s=SETTLES_S)
+    microphone_volume_up = Point(kind=Kind.TRIGGER, writable=True, settles_s=SETTLES_S)
+    microphone_volume_down = Point(kind=Kind.TRIGGER, writable=True, settles_s=SETTLES_S)
     filter_hours = Point("duration", "h", minimum=0, maximum=99_999, category="diagnostic")
     resolution = Point(kind=Kind.TEXT, category="diagnostic")
-    CLASS_2 = frozenset({"input_name", "freeze", "speaker_volume", "microphone_volume", "filter_hours", "resolution"})
+    CLASS_2 = frozenset({"input_name", "freeze", "filter_hours", "resolution", *VOLUMES})
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
         super().__init__(native_id, description)
@@ -260,9 +270,8 @@ class Projector(Driver):
             return f"1AVMT {'1' if point == 'picture_mute' else '2'}{wished_switch(point, value):d}", "1AVMT ?"
         if point == "freeze":
             return f"2FREZ {wished_switch(point, value):d}", "2FREZ ?"
-        if point in ("speaker_volume", "microphone_volume"):
-            up = wished_word(point, value or "up", ("up", "down")) == "up"
-            return f"2{'SVOL' if point == 'speaker_volume' else 'MVOL'} {up:d}", ""
+        if point in VOLUMES:
+            return VOLUMES[point], ""
         raise no_such_point(point)
 
     def _not_now(self, state: str, command: Command) -> Refused | NotNow:

@@ -62,10 +62,12 @@ class _Counted:
 
 
 class Lines(_Counted):
-    """Frames that end with `end`; from `start` on when there is one (then the frame holds both)."""
+    """Frames that end with `end`; from `start` on when there is one (then the frame holds both). With `blank` false an
+    empty line is none: devices put them between their lines, and as an answer they would say nothing."""
 
-    def __init__(self, end: bytes, max_bytes: int, start: bytes = b"") -> None:
+    def __init__(self, end: bytes, max_bytes: int, start: bytes = b"", *, blank: bool = True) -> None:
         super().__init__(max_bytes)
+        self._blank = blank
         self._start, self._end = start, end or b"\n"
         self._deaf = False
         self._searched = 0
@@ -94,6 +96,8 @@ class Lines(_Counted):
                 continue
             if len(frame) > self._max:
                 self.dropped += 1
+                continue
+            if frame == self._end and not self._blank:
                 continue
             return frame if self._start else frame[: -len(self._end)]
         return None
@@ -376,7 +380,7 @@ def splitter(
 ) -> Splitter:
     """The splitter of a kind of framing (the kinds of `sluis.sdk.Framing`). ValueError for a kind there is not."""
     if kind == "line":
-        return Lines(end, max_bytes)
+        return Lines(end, max_bytes, blank=False)
     if kind == "enclosed":
         return Lines(end, max_bytes, start)
     if kind == "length":

@@ -45,7 +45,7 @@ async def test_what_it_is_and_how_it_is(furnish: Furnish, eventually: Eventually
             ("input", "digital 2"),
             ("picture_mute", True),
             ("freeze", True),
-            ("speaker_volume", "up"),
+            ("speaker_volume_up", None),
         ]:
             assert (await room.told(point, value)).stage is Stage.DONE, point
         await room.shows(input="digital 2", input_name="HDMI 2", picture_mute=True, sound_mute=False, freeze=True)

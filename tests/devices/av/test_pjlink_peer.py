@@ -88,7 +88,12 @@ async def test_with_password_warm_up_and_class_2(peer: Path, furnish: Furnish, e
         assert receipt.stage is Stage.DONE
         assert "accepted" in [stage for stage, _ in receipt.history[1:]], "it had to wait for the lamp"
         await room.shows(power_state="on", input="digital 2", input_name="HDMI2", resolution="1920x1200")
-        for point, value in [("picture_mute", True), ("sound_mute", True), ("freeze", True), ("speaker_volume", "up")]:
+        for point, value in [
+            ("picture_mute", True),
+            ("sound_mute", True),
+            ("freeze", True),
+            ("speaker_volume_up", None),
+        ]:
             assert (await room.told(point, value)).stage is Stage.DONE, point
         assert (await room.told("power", False)).stage is Stage.DONE
         await room.shows(power=False, power_state="cooling")

@@ -37,8 +37,9 @@ and after a lost frame the answer to the next question is thrown away once witho
 
 
 OPENING_S = 0.3
-"""Quiet that ends what a device says to the lines of its `opening` (a login, the wish for long answers). Smaller and
-the rest of it passes for the answer to the first question; larger and each new connection holds up a command."""
+"""Quiet that ends what a device says on a new connection, and to each line of its `opening` (a login, the wish for long
+answers). Smaller and the rest of it passes for the answer to the first question; larger and each new connection holds
+up a command."""
 
 
 class Deliver(Protocol):
@@ -188,6 +189,7 @@ class Exchange:
             if source in self._greetings:
                 await self._greeted(source, float(settings.get("answer_s", 5.0)))
             self._opened.add(source)
+            await self._quiet(OPENING_S)
             for line in settings["opening"]:
                 await self._put(source, line, self._framing(source))
                 await self._quiet(OPENING_S)
@@ -255,6 +257,7 @@ class Exchange:
         loop = asyncio.get_running_loop()
         self._greetings = {source: loop.create_future() for source, station in self.stations.items() if station.greets}
         self._opened.clear()
+        self._heard_at = loop.time()  # quiet is counted from here
 
     def lost(self, reason: str) -> None:
         """The connection is gone: whoever waits for an answer knows it at once."""

@@ -1,0 +1,1 @@
+"""Devices that talk in lines, by a map of their dialogue."""
