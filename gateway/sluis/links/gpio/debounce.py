@@ -23,8 +23,6 @@ class Debounce:
 
     def __init__(self, level: bool, hold_us: int) -> None:
         self.level = level
-        self.bounces = 0
-        """Candidates that did not hold."""
         self._hold_us = hold_us
         self._candidate = level
         self._since_us = 0
@@ -37,8 +35,6 @@ class Debounce:
     def edge(self, level: bool, at_us: int) -> list[Change]:
         """The line went to `level`."""
         done = self.settle(at_us)
-        if self._candidate != self.level:
-            self.bounces += 1
         self._candidate, self._since_us = level, at_us
         return done + (self.settle(at_us) if self._hold_us == 0 else [])
 
