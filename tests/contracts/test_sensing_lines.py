@@ -25,7 +25,7 @@ from sluis.links.replay import ReplayLink
 from sluis.model import Frame, LinkError
 from sluis.runtime import SystemClock
 from tests.links.gpio.bench import MockPins
-from tests.links.kernel.tree import MEASURED, Tree
+from tests.links.kernel.tree import Tree
 
 Eventually = Callable[..., Awaitable[None]]
 
