@@ -38,7 +38,7 @@ class Peripheral:
     """One device in the air: advertises, has a battery, an echoing UART, and a secret."""
 
     device: Device
-    controller: Controller
+    controller: Controller | None
     level: int = 84
     written: list[bytes] = field(default_factory=list)
 

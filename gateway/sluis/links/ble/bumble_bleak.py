@@ -1,7 +1,6 @@
 """bleak on Bumble: a Bluetooth host in this process, for controllers that are not the kernel's and for virtual ones.
 
-bleak takes such backends as classes. Both are handed the `host` that opened the controller. Bumble is imported where it
-is used, so that a gateway without it can import this module.
+bleak takes such backends as classes. Both are handed the `host` that opened the controller.
 Limits: the keys of pairing are kept in memory; descriptors can be read and written, not listed by name.
 """
 
@@ -22,12 +21,12 @@ from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback,
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError, BleakGATTProtocolError
 
+from sluis.links.ble.bumble_host import BumbleHost
 from sluis.model import FrameError
 from sluis.wire.advertising import Advertisement, parse, uuid128
 
 if TYPE_CHECKING:
     from bumble import device as bumble_device
-    from bumble.transport.common import Transport
 
 T = TypeVar("T")
 MTU = 247
@@ -37,44 +36,6 @@ OWN_SHARE = 0.7
 """Of the time to connect: the rest is for giving up in good order, and for what follows the connection."""
 
 HEARD_MAX = 2_000
-
-
-class BumbleHost:
-    """A controller that was opened, and our side of it."""
-
-    def __init__(self, transport: Transport, device: bumble_device.Device) -> None:
-        self.device = device
-        self.clients: set[BumbleClient] = set()
-        self._transport = transport
-
-    @classmethod
-    async def open(cls, spec: str, lost: Callable[[str], None]) -> BumbleHost:
-        """Open the transport `spec` and reset its controller. `lost` is called when the transport ends by itself."""
-        from bumble import hci
-        from bumble.device import Device, DeviceConfiguration
-        from bumble.transport import open_transport
-
-        transport = await open_transport(spec)
-        try:
-            config = DeviceConfiguration(name="Sluis", address=hci.Address.generate_static_address())
-            device = Device.from_config_with_hci(config, transport.source, transport.sink)
-            host = cls(transport, device)
-            transport.source.terminated.add_done_callback(lambda _: host._ended(lost))
-            await device.power_on()
-        except BaseException:
-            await transport.close()
-            raise
-        return host
-
-    def _ended(self, lost: Callable[[str], None]) -> None:
-        for client in tuple(self.clients):
-            client.gone()
-        lost("the controller is gone")
-
-    async def close(self) -> None:
-        if self.device.powered_on:
-            await self.device.power_off()
-        await self._transport.close()
 
 
 class BumbleScanner(BaseBleakScanner):

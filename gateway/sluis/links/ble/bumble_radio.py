@@ -13,7 +13,8 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from sluis.links.ble.bleaking import BleakBackend
-from sluis.links.ble.bumble_bleak import BumbleClient, BumbleHost, BumbleScanner
+from sluis.links.ble.bumble_bleak import BumbleClient, BumbleScanner
+from sluis.links.ble.bumble_host import BumbleHost
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState, AdapterTrouble
 from sluis.model import ConfigError
