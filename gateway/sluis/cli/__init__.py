@@ -38,6 +38,8 @@ TABLE = {
         "link": ("sluis.cli.system:link", "Look into one link, and at how links were brought back."),
         "record": ("sluis.cli.system:record", "Write what passes over a link to a file."),
         "broker": ("sluis.cli.broker:broker", "Give devices their account at the broker."),
+        "board": ("sluis.cli.hardware:board", "Show what is known of boards and HATs."),
+        "gpio": ("sluis.cli.hardware:gpio", "Make the outputs on the header's pins safe."),
         "storage": ("sluis.cli.system:storage", "Show what is written to the card, and how long it lasts."),
         "backup": ("sluis.cli.backup:backup", "Make, verify and restore backups."),
         "users": ("sluis.cli.accounts:users", "List, add and change users."),

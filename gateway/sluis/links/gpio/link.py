@@ -22,7 +22,7 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,27 @@ class GpioLink(LoopLink):
         finally:
             answer.cancel()
 
+    async def make_safe(self) -> str:
+        """Start a keeper and let it end as if the gateway had died: every output where `at_crash` says. What went
+        wrong; "" for nothing. For when no link runs."""
+        to_rest = [replace(pin, at_start="safe") for pin in self.settings.pin if pin.drives and pin.at_crash == "safe"]
+        process = await self._start(to_rest)
+        spoken = asyncio.ensure_future(_last_words(process))
+        try:
+            async with asyncio.timeout(START_S):
+                await self._readied(process)
+                assert process.stdin is not None
+                process.stdin.close()
+                await _gone(process)
+        except (TimeoutError, LinkError) as error:
+            return str(error) or f"not done within {START_S:.0f} s"
+        finally:
+            if process.returncode is None:
+                process.kill()
+            words = await spoken
+            await process.wait()
+        return words
+
     def set_filters(self, filters: frozenset[str]) -> None:
         fresh = [source for source in self._pins if source in filters - self.filters]
         super().set_filters(filters)
@@ -128,7 +149,7 @@ class GpioLink(LoopLink):
     # -- one life of the keeper ---------------------------------------------------------------------------
 
     async def _live(self, backoff: Backoff) -> None:
-        process = await self._start()
+        process = await self._start(self.settings.pin)
         spoken = asyncio.ensure_future(_last_words(process))
         try:
             async with asyncio.timeout(START_S):
@@ -156,7 +177,7 @@ class GpioLink(LoopLink):
             words = await self._end(process, spoken)
         raise LinkError(words or "the process that holds the pins ended")
 
-    async def _start(self) -> Process:
+    async def _start(self, pins: Sequence[PinSettings]) -> Process:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -173,10 +194,10 @@ class GpioLink(LoopLink):
             env={"PYTHONPATH": os.pathsep.join(one for one in sys.path if one), "LANG": "C.UTF-8"},
         )
         assert process.stdin is not None
-        process.stdin.write(json.dumps({"plan": self._plan()}).encode() + b"\n")
+        process.stdin.write(json.dumps({"plan": self._plan(pins)}).encode() + b"\n")
         return process
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self, pins: Sequence[PinSettings]) -> dict[str, Any]:
         settings = self.settings
         return {
             "factory": self.factory,
@@ -186,7 +207,7 @@ class GpioLink(LoopLink):
             "report_s": settings.report_s,
             "save_s": settings.save_s,
             "hang_s": settings.hang_s,
-            "pins": [{**asdict(pin), "hold_us": pin.hold_us} for pin in settings.pin],
+            "pins": [{**asdict(pin), "hold_us": pin.hold_us} for pin in pins],
         }
 
     async def _readied(self, process: Process) -> None:
