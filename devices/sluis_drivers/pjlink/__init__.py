@@ -1,0 +1,1 @@
+"""PJLink, the projector control of JBMIA."""

@@ -55,7 +55,7 @@ class Room:
         self.tasks = [asyncio.ensure_future(part.run()) for part in parts]
         self.key = ""
 
-    async def add(self, driver: str, link: str, address: str, **setup: Any) -> None:
+    async def add(self, driver: str, link: str, address: str, /, **setup: Any) -> None:
         self.key = (await self.register.add(driver, link, address, setup=setup, actor=SYSTEM)).key
 
     @property

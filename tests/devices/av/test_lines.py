@@ -24,7 +24,7 @@ from sluis.wire.framing import splitter
 from sluis_drivers.line.device import LineDevice
 
 Eventually = Callable[..., Awaitable[None]]
-both = pytest.mark.parametrize("wire", ["net", "serial"])
+on_both = pytest.mark.parametrize("wire", ["net", "serial"])
 
 
 @asynccontextmanager
@@ -44,7 +44,7 @@ async def a_room(furnish: Furnish, device: AvDevice, wire: str, **setup: object)
         await room.stop()
 
 
-@both
+@on_both
 async def test_an_lg_display(furnish: Furnish, wire: str) -> None:
     display = LgDisplay()
     async with a_room(furnish, display, wire, map="lg-rs232") as room:
@@ -75,10 +75,9 @@ async def test_two_lg_displays_on_one_serial_line(furnish: Furnish) -> None:
         assert (pair.one.state["ka"], pair.two.state["ka"]) == (1, 0)
 
 
-@both
-async def test_a_nec_display_with_its_check_byte(furnish: Furnish, wire: str) -> None:
+async def test_a_nec_display_with_its_check_byte(furnish: Furnish) -> None:
     display = NecDisplay()
-    async with a_room(furnish, display, wire, map="nec-display") as room:
+    async with a_room(furnish, display, "net", map="nec-display") as room:
         await room.shows(power=False, input="HDMI", volume=20, audio_mute=False)
         refused = await room.told("volume", 30)
         assert (refused.stage, refused.detail) == (Stage.REFUSED, "The device says: it does not support this now")
@@ -113,10 +112,9 @@ async def test_a_sony_display_tells_its_changes(furnish: Furnish, eventually: Ev
         await room.shows(volume=44)
 
 
-@both
-async def test_a_denon_receiver(furnish: Furnish, wire: str) -> None:
+async def test_a_denon_receiver(furnish: Furnish) -> None:
     receiver = DenonReceiver()
-    async with a_room(furnish, receiver, wire, map="denon-marantz") as room:
+    async with a_room(furnish, receiver, "serial", map="denon-marantz") as room:
         await room.shows(power=False, volume=50.5, audio_mute=False, input="Blu-ray")
         for point, value in [("power", True), ("input", "game"), ("volume", 42), ("volume_up", None)]:
             assert (await room.told(point, value)).stage is Stage.DONE, point
@@ -126,10 +124,9 @@ async def test_a_denon_receiver(furnish: Furnish, wire: str) -> None:
         await room.shows(audio_mute=True)
 
 
-@both
-async def test_an_extron_switcher_that_wants_a_password(furnish: Furnish, wire: str, eventually: Eventually) -> None:
+async def test_an_extron_switcher_that_wants_a_password(furnish: Furnish, eventually: Eventually) -> None:
     switcher = ExtronSwitcher(password="secret")
-    async with a_room(furnish, switcher, wire, map="extron-sis", password="secret") as room:
+    async with a_room(furnish, switcher, "net", map="extron-sis", password="secret") as room:
         await room.shows(15, input=1, volume=40, video_mute=False, firmware="1.03")
         assert (await room.told("input", 3)).stage is Stage.DONE
         assert (await room.told("video_mute", True)).stage is Stage.DONE

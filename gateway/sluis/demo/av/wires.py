@@ -7,6 +7,7 @@ import contextlib
 import os
 import tty
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 from sluis.demo.av.device import AvDevice, Session
 from sluis.wire.framing import Splitter, splitter
@@ -101,8 +102,7 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, source: tuple[str, int]) -> None:
         said = self._device.heard(self._session, data, _now_s())
