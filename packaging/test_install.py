@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,6 +127,10 @@ def test_the_whole_life_of_an_installation(root: Root, tmp_path: Path) -> None:
     assert root.run("sluis --version").stdout.strip()
     assert root.run("stat -c '%U:%G %a' /var/lib/sluis").stdout.strip() == "sluis:sluis 750"
     assert root.run("stat -c '%U:%G %a' /etc/sluis/sluis.toml").stdout.strip() == "root:sluis 640"
+    groups = set(root.run("id -nG sluis").stdout.split())
+    wanted = {"dialout", "gpio", "i2c", "bluetooth", "video"} & set(root.run("cut -d: -f1 /etc/group").stdout.split())
+    assert groups == {"sluis", *wanted}
+    assert "dialout" in groups
     assert "sluis" in root.run("cat /usr/local/share/bash-completion/completions/sluis").stdout
     assert "/usr/sbin/nologin" in root.run("getent passwd sluis").stdout
 
@@ -158,7 +163,22 @@ def test_the_service_is_shut_in() -> None:
     analysed = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)], capture_output=True, text=True
     )
-    assert "Overall exposure level for sluis.service: 1.5 OK" in analysed.stdout
+    assert "Overall exposure level for sluis.service: 1.7 OK" in analysed.stdout
     verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
     complaints = [line for line in verified.stderr.splitlines() if "sluis.service" in line and "executable" not in line]
     assert complaints == []
+
+
+def test_devices_are_reached_and_outputs_made_safe_after_the_end() -> None:
+    """What the unit says of real hardware, in systemd's own reading: `sluis gpio safe` is a command there is."""
+    unit = (HERE / "packaging" / "sluis.service").read_text()
+    allowed = {
+        line.split()[0].removeprefix("DeviceAllow=") for line in unit.splitlines() if line.startswith("DeviceAllow=")
+    }
+    assert {"char-gpiochip", "char-ttyUSB", "char-ttyACM", "char-ttyAMA", "char-ttyS"} <= allowed
+    after = next(line for line in unit.splitlines() if line.startswith("ExecStopPost="))
+    command = after.removeprefix("ExecStopPost=-/opt/sluis/bin/").split()
+    assert command[0] == "sluis"
+    settings = HERE / "packaging" / "sluis.toml"
+    run = [sys.executable, "-m", *command[:-1], str(settings)]
+    assert subprocess.run(run, cwd=HERE, capture_output=True, text=True).returncode == 0
