@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from sluis.model import ConfigError, Frame, FrameError, Kind
 from sluis.sdk.testing import START
 from sluis_drivers.line.device import LineDevice
-from sluis_drivers.line.mapping import MAX_TEXT, shipped
+from sluis_drivers.line.mapping import MAP_KEYS, MAX_TEXT, POINT_KEYS, shipped
 from sluis_drivers.line.template import template
 
 MINIMAL = """
@@ -167,3 +169,20 @@ def test_any_line_is_read_or_refused(line: bytes, name: str, nth: int) -> None:
         list(driver.decode(Frame("net", "h:1", line, START, asked=asked)))
     except FrameError:
         pass
+
+
+def test_the_map_on_the_page_works() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "drivers" / "line-device.md").read_text()
+    (text,) = re.findall(r"^```toml\n(.*?)^```", page, re.M | re.S)
+    driver = LineDevice("h:1", {"setup": {"map": "custom", "custom": text}})
+    assert [(point.key, point.kind) for point in driver.points()] == [
+        ("power", Kind.SWITCH), ("volume", Kind.NUMBER), ("next_station", Kind.TRIGGER),
+    ]  # fmt: skip
+    (reading,) = driver.decode(Frame("net", "h:1", b"VOL 25", START))
+    assert reading.value == 12.5  # type: ignore[union-attr]
+
+
+def test_every_key_of_a_map_stands_on_the_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "drivers" / "line-device.md").read_text()
+    assert [key for key in (*MAP_KEYS, *POINT_KEYS) if f"`{key}`" not in page] == []
+    assert [name for name in shipped() if f"`{name}`" not in page] == []
