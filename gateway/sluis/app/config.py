@@ -10,6 +10,7 @@ from sluis.app.toml import build, read_toml
 from sluis.control.settings import ControlSettings
 from sluis.intake import IntakeSettings
 from sluis.links.ble.settings import BleSettings
+from sluis.links.cec.settings import CecSettings
 from sluis.links.esphome.settings import EsphomeSettings
 from sluis.links.gpio.settings import GpioSettings
 from sluis.links.kernel.settings import KernelSettings
@@ -55,6 +56,8 @@ class Settings:
     """ESPHome link."""
     gpio: GpioSettings = field(default_factory=GpioSettings)
     """Pins of the header."""
+    cec: tuple[CecSettings, ...] = ()
+    """HDMI-CEC adapters."""
     kernel: KernelSettings = field(default_factory=KernelSettings)
     """Sensors that the kernel reads."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)

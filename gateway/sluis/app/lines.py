@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sluis.app.config import Settings
 from sluis.intake.ports import FrameLink
+from sluis.links.cec import CecLink
 from sluis.links.esphome import EsphomeLink
 from sluis.links.health import LinkHealth
 from sluis.links.kernel.link import KernelLink
@@ -39,6 +40,7 @@ def build_links(settings: Settings, mqtt: MqttLink, clock: Clock, memory: Path |
     links += serial_links(settings, clock, memory)
     links += ble_links(settings, clock)
     links += gpio_links(settings, clock)
+    links += [CecLink(one, clock) for one in settings.cec]
     if settings.kernel.enabled:
         links.append(KernelLink(settings.kernel, clock))
     named = {link.name: link for link in links}
