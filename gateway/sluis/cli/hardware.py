@@ -95,7 +95,8 @@ def _print(found: Board | Hat) -> None:
 
 def drawing(found: Board) -> list[str]:
     """The header as one looks at the board with the pins at its right edge and the USB ports below."""
-    used = {gpio: f"{signal} {bus.name}" for bus in reversed(tuple(found.buses.values())) for signal, gpio in bus.pins.items()}
+    buses = reversed(tuple(found.buses.values()))
+    used = {gpio: f"{signal} {bus.name}" for bus in buses for signal, gpio in bus.pins.items()}
     names = [(name, used.get(int(name[4:]), "") if name.startswith("GPIO") else "") for name in found.header.pins]
     lines = []
     for row in range(0, len(names), 2):
