@@ -14,6 +14,7 @@ from typing import Any
 from bumble import hci
 from bumble.att import ATT_Error
 from bumble.controller import Controller
+from bumble.core import PhysicalTransport
 from bumble.device import Device, DeviceConfiguration
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.host import Host
@@ -40,6 +41,8 @@ class Peripheral:
     device: Device
     controller: Controller | None
     level: int = 84
+    reads: int = 0
+    """Read requests that came."""
     written: list[bytes] = field(default_factory=list)
 
     @property
@@ -67,6 +70,11 @@ class Peripheral:
         """End all its connections."""
         for connection in list(self.device.connections.values()):
             await connection.disconnect()
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether somebody asked for a notification."""
+        return any(self.device.gatt_server.subscribers.values())
 
     def serve(self) -> None:
         properties, permissions = Characteristic.Properties, Characteristic.Permissions
@@ -96,8 +104,33 @@ class Peripheral:
         broken: Characteristic[Any] = Characteristic(
             BROKEN, properties.READ, permissions.READABLE, CharacteristicValue(read=fail)
         )
+        answer = self.device.gatt_server.on_att_read_request
+
+        def count(*request: Any) -> Any:
+            self.reads += 1
+            return answer(*request)
+
+        self.device.gatt_server.on_att_read_request = count  # type: ignore[method-assign]
         self.device.add_service(Service(BATTERY.upper(), [self._level]))
         self.device.add_service(Service(UART, [taken, out, secret, broken]))
+
+
+class Ether(LocalLink):
+    """Bumble's, but data on a connection comes from the address that the connection was made with. Linux takes another
+    address for each scan, also while it is connected."""
+
+    def send_acl_data(
+        self,
+        sender_controller: Controller,
+        destination_address: hci.Address,
+        transport: PhysicalTransport,
+        data: bytes,
+    ) -> None:
+        connection = sender_controller.le_connections.get(destination_address)
+        receiver = self.find_le_controller(destination_address)
+        if connection is not None and receiver is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(receiver.on_link_acl_data, connection.self_address, transport, data)
 
 
 class Hanging(Controller):
@@ -170,7 +203,7 @@ class Air:
     """Controllers that hear each other."""
 
     def __init__(self) -> None:
-        self.link = LocalLink()
+        self.link = Ether()
         self._adapters: list[Adapter] = []
 
     async def adapter(self, port: int) -> Adapter:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.conftest import a_free_port, eventually
 
 from sluis.links.ble.link import BleLink
 from sluis.links.ble.settings import BleSettings
 from sluis.model import Frame
 from sluis.runtime import SystemClock
+from tests.conftest import a_free_port, eventually
 
 from .air import Adapter, Air, Peripheral
 

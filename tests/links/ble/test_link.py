@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.conftest import a_free_port, eventually
 
 from sluis.links.ble.states import AdapterState
 from sluis.model import LinkError
 from sluis.sdk import Station
 from sluis.wire.advertising import Advertisement, build, parse
+from tests.conftest import a_free_port, eventually
 
 from .air import BROKEN, LEVEL, SECRET, UART_IN, UART_OUT, Adapter, Air, Peripheral, bthome
 from .conftest import SENSOR, Running, Starter
@@ -298,6 +298,20 @@ async def test_a_quiet_air_is_no_fault(start: Starter, adapter: Adapter, sensor:
     await running.frames(SENSOR)
     assert not running.link.notes()["quiet"]
     assert len(running.link.notes()["steps"]) == before
+
+
+async def test_silence_while_connected_is_asked_about_first(
+    start: Starter, adapter: Adapter, sensor: Peripheral
+) -> None:
+    """A device that is connected does not advertise: with no other in the air that is no reason to power-cycle."""
+    running = start(adapter, silent_after_s=0.4)
+    running.link.set_filters(frozenset({f"{SENSOR}/{LEVEL}"}))
+    await sensor.advertise(bthome(20))
+    await eventually(lambda: notifying(running))
+    reads = sensor.reads
+    await eventually(lambda: sensor.reads >= reads + 3)
+    assert running.link.up
+    assert not running.link.notes()["steps"]
 
 
 async def test_it_stops_at_once_and_leaves_nothing(start: Starter, adapter: Adapter, sensor: Peripheral) -> None:

@@ -30,6 +30,7 @@ UNAVAILABLE = BleakBluetoothNotAvailableReason
     [
         (FileNotFoundError(2, "No such file or directory"), 0.05, AdapterState.NO_DBUS),
         (BleakDBusError("org.freedesktop.DBus.Error.ServiceUnknown", ["..."]), 0.04, AdapterState.NO_DAEMON),
+        (BleakDBusError("org.freedesktop.DBus.Error.Spawn.ChildExited", ["..."]), 0.2, AdapterState.NO_DAEMON),
         (BleakBluetoothNotAvailableError("...", UNAVAILABLE.NO_BLUETOOTH), 0.05, AdapterState.NO_ADAPTER),
         (BleakError("adapter 'hci7' not found"), 0.05, AdapterState.NO_ADAPTER),
         (BleakBluetoothNotAvailableError("...", UNAVAILABLE.POWERED_OFF), 0.05, AdapterState.POWERED_OFF),

@@ -26,6 +26,9 @@ class BlePeer(Protocol):
     async def notify(self, uuid: str, told: Callable[[bytes], None]) -> None:
         """Have the characteristic notify (or indicate): `told` is called with each value until the connection ends."""
 
+    async def answers(self) -> bool:
+        """Whether the device answers on this connection now: it is asked something that does no harm."""
+
     async def close(self) -> None:
         """Also when it is lost already; raises nothing."""
 

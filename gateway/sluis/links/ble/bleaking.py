@@ -170,6 +170,21 @@ class BleakPeer:
     async def notify(self, uuid: str, told: Callable[[bytes], None]) -> None:
         await self._call(self._client.start_notify(uuid128(uuid), lambda _, value: told(bytes(value))), uuid)
 
+    async def answers(self) -> bool:
+        services = self._client.services if self._client.is_connected else ()
+        readable = (one for service in services for one in service.characteristics if "read" in one.properties)
+        one = next(readable, None)
+        if one is None:
+            return False
+        try:
+            await self._deadlines.within(self._call_timeout_s, self._client.read_gatt_char(one), self._address)
+        except BleakGATTProtocolError:
+            return True  # a refusal is an answer
+        except Exception as error:  # see BleakBackend._call
+            log.debug("%s: %r", self._address, error)
+            return False
+        return True
+
     async def close(self) -> None:
         try:
             await self._deadlines.within(self._call_timeout_s, self._client.disconnect(), self._address)

@@ -147,8 +147,9 @@ class BluezBackend(BleakBackend):
         assert reply is not None
         if reply.message_type is MessageType.ERROR:
             took_s = (self._clock.stamp().mono_us - began_us) / 1e6
-            detail = str(reply.body[0]) if reply.body else str(reply.error_name)
-            raise AdapterTrouble(of_dbus(str(reply.error_name), took_s), detail)
+            state = of_dbus(str(reply.error_name), took_s)
+            detail = str(reply.body[0]).strip() if reply.body else str(reply.error_name)
+            raise AdapterTrouble(state, self.address if state is AdapterState.NO_ADAPTER else detail)
         return reply.body[0] if reply.body else None
 
     async def _properties(self) -> Mapping[str, Any]:

@@ -185,7 +185,7 @@ class BleLink(LoopLink):
                 raise AdapterTrouble(state, self._lost_reason if lost else "")
             if lost:
                 return
-            if self._silent_s() > self.settings.silent_after_s and not self._quiet:
+            if self._silent() and not await self._alive():
                 raise AdapterTrouble(AdapterState.MUTE, f"nothing was heard for {self._silent_s():.0f} s")
 
     async def _until_lost(self) -> None:
@@ -195,6 +195,16 @@ class BleLink(LoopLink):
         self._lost_reason = reason
         self._lost.set()
         self._peers.drop()
+
+    def _silent(self) -> bool:
+        """Whether it has heard nothing for suspiciously long."""
+        return self._silent_s() > self.settings.silent_after_s and not self._quiet
+
+    async def _alive(self) -> bool:
+        """Whether a connected device answers, or something was heard meanwhile after all."""
+        if await self._peers.answers():
+            self._heard_us = self._clock.stamp().mono_us
+        return not self._silent()
 
     def _silent_s(self) -> float:
         since_us = max(self._scanned_us, self._heard_us)
@@ -250,7 +260,9 @@ class BleLink(LoopLink):
             question.answer.set_result(self._deliver(source, data, asked=question.data))
 
     async def _read(self, device: Device, uuid: str) -> Frame:
-        return self._deliver(f"{device.address}/{uuid}", await device.standing().read(uuid))
+        data = await device.standing().read(uuid)
+        self._heard_us = self._clock.stamp().mono_us
+        return self._deliver(f"{device.address}/{uuid}", data)
 
     async def _ask(self, device: Device, uuid: str, data: bytes, reply: str) -> Frame:
         _, answering = self._target(reply) if reply else (device.address, uuid)

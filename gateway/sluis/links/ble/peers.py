@@ -111,6 +111,14 @@ class Peers:
             await device.standing().notify(uuid, lambda data: self._arrived(source, data))
             device.notifying.add(uuid)
 
+    async def answers(self) -> bool:
+        """Whether a device that is connected answers: then the adapter works, though it hears no advertisement."""
+        for device in tuple(self._devices.values()):
+            async with device.turn.one():
+                if device.peer is not None and await device.peer.answers():
+                    return True
+        return False
+
     def drop(self) -> None:
         """The adapter has lost all its connections."""
         for device in tuple(self._devices.values()):

@@ -129,13 +129,17 @@ def of_dbus(name: str, took_s: float) -> AdapterState:
     """The state behind a D-Bus error of this name."""
     if name == "org.bluez.Error.InProgress":
         return AdapterState.MUTE if took_s > MUTE_AFTER_S else AdapterState.BUSY
+    if name.startswith(UNSTARTED):
+        return AdapterState.NO_DAEMON
     return _DBUS.get(name, AdapterState.UNKNOWN)
 
+
+UNSTARTED = ("org.freedesktop.DBus.Error.Spawn.", "org.freedesktop.systemd1.")
+"""D-Bus starts bluetoothd when somebody asks for it; these say that it could not."""
 
 _DBUS = {
     "org.freedesktop.DBus.Error.ServiceUnknown": AdapterState.NO_DAEMON,
     "org.freedesktop.DBus.Error.NameHasNoOwner": AdapterState.NO_DAEMON,
-    "org.freedesktop.DBus.Error.Spawn.ServiceNotFound": AdapterState.NO_DAEMON,
     "org.freedesktop.DBus.Error.UnknownObject": AdapterState.NO_ADAPTER,
     "org.freedesktop.DBus.Error.UnknownMethod": AdapterState.NO_ADAPTER,
     "org.freedesktop.DBus.Error.AccessDenied": AdapterState.DENIED,
