@@ -1,0 +1,98 @@
+"""Inside the guest: the keeper with lgpio and gpiozero on a real /dev/gpiochip, and the chip behind it as the witness.
+
+Prints one line `RESULT {json}` for each step, and ends with an exception where one does not come true. This chip has no
+edge interrupts, so inputs are not among it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sluis.links.gpio.chip import ChipError, find_chip
+from sluis.links.gpio.settings import PinSettings
+from tests.links.gpio.bench import Child
+from tests.links.gpio.vm.chip import OUT, Chip
+
+BEGAN = time.monotonic()
+LABEL = "mcp2221_gpio"
+LAMP = PinSettings("lamp", 0, "output")
+HEATER = PinSettings("heater", 1, "output", active_low=True, safe=True)
+
+
+def tell(step: str, **what: Any) -> None:
+    sys.stdout.write(f"RESULT {json.dumps({'step': step, 'at_s': round(time.monotonic() - BEGAN, 1), **what})}\n")
+    sys.stdout.flush()
+
+
+def until(holds: Callable[[], object], what: str, within_s: float = 60.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} did not happen within {within_s:.0f} s")
+        time.sleep(0.05)
+
+
+def keeper(*pins: PinSettings) -> Child:
+    return Child(Path(tempfile.mkdtemp()) / "keeper", *pins, factory="lgpio", labels=[LABEL])
+
+
+def main() -> None:
+    os.chdir(tempfile.mkdtemp())  # lgpio makes its pipes where it is
+    chip = Chip()
+    until(lambda: list(Path("/dev").glob("gpiochip*")), "a gpiochip")
+    number, label = find_chip([LABEL])
+    tell("found", number=number, label=label)
+    try:
+        find_chip(["pinctrl-rp1"])
+    except ChipError as error:
+        tell("not-this", reason=str(error))
+
+    child = keeper(LAMP, HEATER)
+    tell("ready", what=child.hear("ready")["ready"])
+    assert (chip.levels[:2], chip.directions[:2]) == ([0, 0], [OUT, OUT])
+    child.say({"id": 1, "set": "GPIO0", "to": 1})
+    child.say({"id": 2, "set": "GPIO1", "to": 0})
+    assert (child.hear("id"), child.hear("id")) == ({"id": 1, "ok": True}, {"id": 2, "ok": True})
+    tell("driven", levels=chip.levels[:2])
+    assert chip.levels[:2] == [1, 1]
+
+    second = keeper(LAMP)
+    refused = second.hear("failed")["failed"]
+    second.close()
+    tell("busy", reason=refused)
+    assert chip.levels[:2] == [1, 1]
+
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    assert child.process.wait(20) == 0
+    tell("gateway-gone", levels=chip.levels[:2], directions=chip.directions[:2])
+    assert (chip.levels[:2], chip.directions[:2]) == ([0, 0], [OUT, OUT])
+
+    again = keeper(LAMP, HEATER)
+    again.hear("ready")
+    again.say({"id": 1, "set": "GPIO0", "to": 1})
+    again.hear("id")
+    again.process.send_signal(signal.SIGKILL)
+    again.process.wait(20)
+    tell("keeper-killed", levels=chip.levels[:2])
+    assert chip.levels[:2] == [1, 0], "this kernel's driver keeps what was last driven, as that of a Raspberry Pi does"
+
+    third = keeper(LAMP, HEATER)
+    third.hear("ready")
+    tell("started-again", levels=chip.levels[:2])
+    assert chip.levels[:2] == [0, 0]
+    third.say({"stop": True})
+    third.hear("stopped")
+    third.close()
+
+
+if __name__ == "__main__":
+    main()
