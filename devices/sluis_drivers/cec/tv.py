@@ -77,7 +77,8 @@ class Tv(Driver):
             "HDMI specification 1.4b, supplement 1 (CEC): tables 7 to 29",
             "linux/cec.h, kernel CEC userspace API",
         ),
-        grade=Grade.SILVER,
+        grade=Grade.GOLD,
+        proven="cec-follower (v4l-utils) on the kernel's vivid CEC bus",
         setup=(
             Ask("input", "HDMI socket of the display that we are plugged into", Kind.NUMBER, default=1),
             Ask("every_s", "Seconds between two looks", Kind.NUMBER, default=EVERY_S),

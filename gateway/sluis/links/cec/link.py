@@ -90,7 +90,9 @@ class CecLink(LoopLink):
             asyncio.get_running_loop().remove_reader(adapter.fd)
             adapter.close()
         for waiting in self._sending.values():
-            waiting.cancel()
+            if not waiting.done():
+                waiting.set_exception(LinkError(f"{self.name} went down: {reason}"))
+                waiting.exception()  # whoever asked may have left
         self._sending.clear()
         self._went_down(reason)
 
@@ -163,10 +165,6 @@ class CecLink(LoopLink):
                     result = await done
             except TimeoutError:
                 raise LinkError(f"{to}: the adapter does not say what became of it") from None
-            except asyncio.CancelledError:
-                if done.cancelled() and self._adapter is None:
-                    raise LinkError(f"{self.name} went down: {self._reason}") from None
-                raise
             finally:
                 self._sending.pop(sequence, None)
         if not result.tx_status & kernel.TX_OK:
