@@ -104,6 +104,14 @@ def test_configuration_with_a_typing_error_names_the_right_key(place: Place, tmp
     assert only(list(installation.config(Place(place.data_dir, file, place.root)))).level is Level.OK
 
 
+def test_configuration_with_two_uses_of_a_pin_names_both(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "sluis.toml"
+    file.write_text('[gpio]\nhats = ["waveshare-rs485-can"]\n[[gpio.pin]]\nname = "door"\ngpio = 14\n')
+    finding = only(list(installation.config(Place(place.data_dir, file, place.root))))
+    assert finding.level is Level.WRONG
+    assert "GPIO14 is wanted by 'door' and by TXD of bus uart0 (HAT waveshare-rs485-can)" in finding.what
+
+
 def test_secrets_within_reach_of_others(place: Place) -> None:
     folder = place.data_dir / "pki"
     folder.mkdir(mode=0o755)

@@ -71,6 +71,10 @@ def test_a_chip_is_found_by_its_label(steps: dict[str, dict[str, Any]]) -> None:
     assert steps["ready"]["what"] == "/dev/gpiochip0 (mcp2221_gpio)"
 
 
+def test_an_input_is_read(steps: dict[str, dict[str, Any]]) -> None:
+    assert (steps["read"]["direction"], steps["read"]["levels"]) == (1, [0, 1, 0])
+
+
 def test_a_pin_that_somebody_else_has_is_said_with_his_name(steps: dict[str, dict[str, Any]]) -> None:
     assert "'GPIO busy', it is used by 'lg'" in steps["busy"]["reason"]
 

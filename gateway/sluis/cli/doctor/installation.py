@@ -44,8 +44,12 @@ def config(place: Place) -> Iterable[Finding]:
 def read_config(path: Path) -> Any:
     """Read it as the gateway itself does; ConfigError when it would not start."""
     from sluis.app import config as settings
+    from sluis.links.gpio.reserve import resolve
 
-    return settings.load(path)
+    read = settings.load(path)
+    if read.gpio.pin:
+        resolve(read.gpio)
+    return read
 
 
 def broker(place: Place) -> Iterable[Finding]:

@@ -26,7 +26,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from sluis.links.gpio import profiles, reserve
+from sluis.links.gpio import reserve
 from sluis.links.gpio.chip import LABELS
 from sluis.links.gpio.keeper import BEAT_S
 from sluis.links.gpio.settings import GpioSettings, PinSettings
@@ -60,13 +60,8 @@ class GpioLink(LoopLink):
         self.factory = _factory(settings)
         self._folder = folder
         self._pins = {pin.source: pin for pin in settings.pin}
-        known = profiles.boards()
-        board = profiles.board(settings.board) if settings.board else profiles.recognised(known)
-        self._board = board
-        self._hats = {key: profiles.hat(key) for key in settings.hats}
-        # A board that nobody described has the usual header.
-        reserve.check(settings, board or known["pi-4b"], self._hats)
-        self._labels: Sequence[str] = (board.chip,) if board else LABELS
+        self._board, self._hats = reserve.resolve(settings)
+        self._labels: Sequence[str] = (self._board.chip,) if self._board else LABELS
         self._process: Process | None = None
         self._ids = itertools.count(1)
         self._asked: dict[int, asyncio.Future[None]] = {}

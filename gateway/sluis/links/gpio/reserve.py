@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sluis.links.gpio import profiles
 from sluis.links.gpio.profiles import Board, Hat, HatPin
 from sluis.links.gpio.settings import GpioSettings, PinSettings
 from sluis.model import ConfigError
@@ -36,6 +37,17 @@ def taken(board: Board, hats: Mapping[str, Hat], buses: tuple[str, ...]) -> dict
         for pin in hat.pin:
             _take(found, pin.gpio, Use(f"HAT {hat.key} ({pin.name})", pin if pin.offered else None))
     return found
+
+
+def resolve(settings: GpioSettings) -> tuple[Board | None, dict[str, Hat]]:
+    """The board (None when it is none that is known) and the HATs of these settings, checked. ConfigError when a
+    profile is not there, or a pin is not there or has two uses."""
+    known = profiles.boards()
+    board = profiles.board(settings.board) if settings.board else profiles.recognised(known)
+    hats = {key: profiles.hat(key) for key in settings.hats}
+    # A board that nobody described has the usual header.
+    check(settings, board or known["pi-4b"], hats)
+    return board, hats
 
 
 def check(settings: GpioSettings, board: Board, hats: Mapping[str, Hat]) -> None:

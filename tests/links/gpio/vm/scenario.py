@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sluis.links.gpio.chip import ChipError, find_chip
+from sluis.links.gpio.chip import ChipError, find_chip, open_chip
 from sluis.links.gpio.settings import PinSettings
 from tests.links.gpio.bench import Child
 from tests.links.gpio.vm.chip import OUT, Chip
@@ -54,6 +54,15 @@ def main() -> None:
         find_chip(["pinctrl-rp1"])
     except ChipError as error:
         tell("not-this", reason=str(error))
+
+    pins, _ = open_chip("lgpio", [LABEL], None)
+    contact = pins.pin("GPIO2")
+    contact.input_with_pull("up")
+    read = []
+    for level in (0, 1, 0):
+        chip.levels[2] = level
+        read.append(int(contact.state))
+    tell("read", direction=chip.directions[2], levels=read)
 
     child = keeper(LAMP, HEATER)
     tell("ready", what=child.hear("ready")["ready"])
