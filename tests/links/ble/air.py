@@ -141,8 +141,10 @@ class Hanging(Controller):
     cured = True
 
     def on_hci_packet(self, packet: hci.HCI_Packet) -> None:
-        if self.mute and self.cured and isinstance(packet, hci.HCI_Reset_Command):
-            self.mute = False
+        if isinstance(packet, hci.HCI_Reset_Command) and (self.cured or not self.mute):
+            # What a reset ends (Core volume 4 part E, 7.3.2); Bumble's leaves the scan as it was.
+            self.mute = self.le_scan_enable = False
+            self.pending_le_connection = None
         if not self.mute:
             super().on_hci_packet(packet)
 

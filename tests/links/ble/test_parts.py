@@ -12,6 +12,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from sluis.links.ble.air import DEVICES_MAX, Air
 from sluis.links.ble.bluez import Fresh
 from sluis.links.ble.deadlines import ABANDONED_MAX, Deadlines
+from sluis.links.ble.rfkill import RadioSwitch
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.slots import Slots
 from sluis.links.ble.states import AdapterState, AdapterTrouble, trouble_of
@@ -283,3 +284,21 @@ def test_a_radio_on_the_board_is_no_usb_device(tmp_path: Path) -> None:
     (tmp_path / "sys" / "class" / "bluetooth" / "hci0" / "device").symlink_to(uart)
     assert UsbDevice.behind("hci0", tmp_path / "sys", tmp_path / "dev") is None
     assert UsbDevice.behind("hci1", tmp_path / "sys", tmp_path / "dev") is None
+
+
+# -- the radio switch -------------------------------------------------------------------------------------
+
+
+def test_the_radio_switch_of_an_adapter(tmp_path: Path) -> None:
+    (tmp_path / "class" / "bluetooth" / "hci0" / "rfkill7").mkdir(parents=True)
+    (tmp_path / "class" / "bluetooth" / "hci0" / "rfkill7" / "index").write_text("7\n")
+    file = tmp_path / "rfkill"
+    switch = RadioSwitch.of("hci0", tmp_path, file)
+    assert switch == RadioSwitch(7, file)
+    with pytest.raises(LinkError, match="cannot be opened"):
+        switch.block(True)
+    file.write_bytes(b"")
+    switch.block(True)
+    # linux/rfkill.h: index, Bluetooth, change, blocked by software, not by hardware; 8 bytes.
+    assert file.read_bytes() == bytes.fromhex("07000000 02 02 01 00")
+    assert RadioSwitch.of("hci1", tmp_path, file) is None

@@ -7,6 +7,7 @@ time is what was heard just now.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from dbus_fast.aio import MessageBus
 
 from sluis.links.ble.backend import Heard
 from sluis.links.ble.bleaking import KNOWN_MAX, BleakBackend, structures_of
+from sluis.links.ble.rfkill import RadioSwitch
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState, AdapterTrouble, of_dbus, trouble_of
 from sluis.links.ble.usb import UsbDevice
@@ -93,7 +95,7 @@ class BluezBackend(BleakBackend):
     def cures(self) -> Sequence[Rung]:
         rungs = [Rung("reopen", self._reopen)]
         if self.settings.power_cycle:
-            rungs.append(Rung("power-cycle", self._power_cycle))
+            rungs += [Rung("power-cycle", self._power_cycle), Rung("rfkill", self._rfkill)]
         if self.settings.usb_reset:
             rungs.append(Rung("usb-reset", self._usb_reset))
         return rungs
@@ -190,13 +192,23 @@ class BluezBackend(BleakBackend):
 
     async def _power_cycle(self) -> None:
         await self.rest()
-        try:
-            await self._call(self._power(False), "switching the adapter off")
-        except AdapterTrouble as trouble:
-            # A controller that does not answer may be off all the same; whether it comes on is what counts.
-            if trouble.state in (AdapterState.NO_DBUS, AdapterState.NO_DAEMON, AdapterState.NO_ADAPTER):
-                raise
+        await self._call(self._power(False), "switching the adapter off")
+        if (await self._call(self._properties(), "asking for the adapter")).get("Powered"):
+            raise LinkError(f"{self.address} did not go off")
         await self._call(self._power(True), "switching the adapter on")
+
+    async def _rfkill(self) -> None:
+        """Off without asking the controller, and on; what follows powers it."""
+        switch = RadioSwitch.of(self._adapter)
+        if switch is None:
+            raise LinkError(f"{self.address} has no radio switch")
+        await self.rest()
+        await asyncio.to_thread(switch.block, True)
+        try:
+            await self._clock.sleep(OFF_S)
+        finally:
+            await asyncio.to_thread(switch.block, False)
+        await self._clock.sleep(SETTLE_S)
 
     async def _usb_reset(self) -> None:
         if self._usb is None:

@@ -4,7 +4,8 @@ Theory of operation. `run` scans for as long as the adapter can, and looks at it
 person or the machine must mend (no D-Bus, no adapter) is said and waited for, ever more rarely. A state that can be
 cured, and an adapter that used to hear things and hears none, climb the ladder: scan anew, a new connection to
 bluetoothd, power off and on, USB reset; each step is judged by whether something is heard. When the top did not help
-but the adapter scans without complaint, the air is taken to be quiet: nothing is tried again until something was heard.
+but the adapter scans without complaint, the air is taken to be quiet: the next time waits ever longer, until something
+is heard.
 
 Sources: `AA:BB:CC:DD:EE:FF` for an advertisement, `AA:BB:CC:DD:EE:FF/2a19` for a characteristic (4 hex digits, or 36
 characters, lower-case). A source of an adopted device that names a characteristic exactly means that it is to notify;
@@ -37,6 +38,12 @@ PROBE_S = 5.0
 """How often the adapter is looked at. One question to bluetoothd each; rarer and a switched off adapter is noticed
 late."""
 
+QUIETER = 4.0
+"""Each ladder in vain makes the next wait so many times longer. A radio that went deaf without a word is tried again
+after minutes; in a shop whose only sensor was carried out nothing is switched off and on all night."""
+
+QUIETEST_S = 21_600.0
+
 STEADY_S = 30.0
 """A scan that held this long starts the back-off anew."""
 
@@ -62,8 +69,10 @@ class BleLink(LoopLink):
         self._peers = Peers(self._backend, settings, clock, self._told)
         self._lost = asyncio.Event()
         self._lost_reason = ""
-        self._quiet = True
-        """Nothing was heard since the air was last taken to be quiet: silence proves nothing."""
+        self._used_to_hear = False
+        """Something was heard since the start. Before that silence proves nothing."""
+        self._patience_s = settings.silent_after_s
+        """Silence that is suspicious. Grows with every ladder that was climbed in vain."""
         self._scanned_us = self._heard_us = 0
         self._asking: dict[str, Question] = {}
         self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
@@ -116,7 +125,7 @@ class BleLink(LoopLink):
             "devices": len(self.air),
             "advertisements": self.air.count,
             "repeats": self.air.repeats,
-            "quiet": self._quiet,
+            "quiet": not self._used_to_hear or self._patience_s > self.settings.silent_after_s,
             **self._peers.notes(),
             "steps": [
                 {"rung": one.rung, "at_us": one.at_us, "for_s": round(one.for_s, 1), "healed": one.healed}
@@ -198,7 +207,7 @@ class BleLink(LoopLink):
 
     def _silent(self) -> bool:
         """Whether it has heard nothing for suspiciously long."""
-        return self._silent_s() > self.settings.silent_after_s and not self._quiet
+        return self._used_to_hear and self._silent_s() > self._patience_s
 
     async def _alive(self) -> bool:
         """Whether a connected device answers, or something was heard meanwhile after all."""
@@ -226,13 +235,13 @@ class BleLink(LoopLink):
             self._troubled(trouble)
             self.rung = "failed"
             return False
-        self._quiet = True
+        self._patience_s = min(self._patience_s * QUIETER, QUIETEST_S)
         return True
 
     async def _works(self) -> bool:
         """Whether the adapter scans, and hears something if it used to."""
         await self._rescan()
-        if self._quiet:
+        if not self._used_to_hear:
             return True
         began_us = self._clock.stamp().mono_us
         waited_s = 0.0
@@ -245,7 +254,7 @@ class BleLink(LoopLink):
 
     def _heard(self, address: str, data: bytes, rssi_dbm: int | None) -> None:
         stamp = self._clock.stamp()
-        self._quiet, self._heard_us = False, stamp.mono_us
+        self._used_to_hear, self._patience_s, self._heard_us = True, self.settings.silent_after_s, stamp.mono_us
         if self.air.hear(address, data, rssi_dbm, stamp):
             self._deliver(address, data, rssi_dbm=rssi_dbm, stamp=stamp)
         self._peers.heard(address)
