@@ -135,7 +135,8 @@ class Driver:
 
     def topics(self) -> Iterable[str]:
         """Filters of the sources on which this device's frames arrive (exact ones are cheapest): topics for MQTT; the
-        device's own address elsewhere, with `ADDRESS/CHARACTERISTIC` for what a BLE device is to notify."""
+        device's own address elsewhere, with `ADDRESS/CHARACTERISTIC` for what a BLE device is to notify (the link keeps
+        it connected for that) and `ADDRESS/+` for what is only read."""
         return () if "mqtt" in self.about.match.kinds else (self.native_id,)
 
     def station(self) -> Station | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState
+from sluis.runtime import Clock
 from sluis.runtime.ladder import Rung
 
 Heard = Callable[[str, bytes, "int | None"], None]
@@ -59,3 +61,14 @@ class BleBackend(Protocol):
 
     def cures(self) -> Sequence[Rung]:
         """What can be done for the adapter beyond scanning anew, mildest first."""
+
+
+def backend_of(settings: BleSettings, clock: Clock) -> BleBackend:
+    """What moves the adapter of these settings."""
+    if settings.virtual:
+        from sluis.links.ble.bumble_radio import BumbleBackend
+
+        return BumbleBackend(settings, clock)
+    from sluis.links.ble.bluez import BluezBackend
+
+    return BluezBackend(settings, clock)

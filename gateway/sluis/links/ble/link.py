@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from sluis.links.ble.air import Air, Heard
-from sluis.links.ble.backend import BleBackend
+from sluis.links.ble.backend import BleBackend, backend_of
 from sluis.links.ble.peers import Device, Peers
 from sluis.links.ble.questions import Question
 from sluis.links.ble.settings import BleSettings
@@ -292,14 +292,3 @@ class BleLink(LoopLink):
         if not self.up:
             raise LinkError(f"{self.name} is down: {self._reason}")
         return address.upper(), uuid16(uuid)
-
-
-def backend_of(settings: BleSettings, clock: Clock) -> BleBackend:
-    """What moves the adapter of these settings."""
-    if settings.virtual:
-        from sluis.links.ble.bumble_radio import BumbleBackend
-
-        return BumbleBackend(settings, clock)
-    from sluis.links.ble.bluez import BluezBackend
-
-    return BluezBackend(settings, clock)
