@@ -56,7 +56,7 @@ def serial_links(settings: Settings, clock: Clock, memory: Path | None) -> list[
 
 
 def ble_links(settings: Settings, clock: Clock) -> list[Line]:
-    """A link for each Bluetooth adapter. Its library is loaded only where there is one: it costs some 10 MB."""
+    """A link for each Bluetooth adapter. Its library is loaded only where there is one: it costs some 3 MB."""
     if not settings.ble:
         return []
     from sluis.links.ble.link import BleLink
