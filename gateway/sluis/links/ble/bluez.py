@@ -155,12 +155,20 @@ class BluezBackend(BleakBackend):
         return reply.body[0] if reply.body else None
 
     async def _properties(self) -> Mapping[str, Any]:
-        """The adapter's own; where it is known by its address, its name is found first."""
-        if not self._named:
+        """The adapter's own; where it is known by its address, its name is found first, and again when it is gone."""
+        if not self._adapter:
             self._adapter = await self._find()
         path, interface = f"/org/bluez/{self._adapter}", "org.freedesktop.DBus.Properties"
-        held = await self._ask(path, interface, "GetAll", "s", ["org.bluez.Adapter1"])
-        return {name: value.value for name, value in held.items()}
+        try:
+            held = await self._ask(path, interface, "GetAll", "s", ["org.bluez.Adapter1"])
+            properties = {name: value.value for name, value in held.items()}
+            if self._named or str(properties.get("Address", "")).upper() == self.settings.adapter.upper():
+                return properties
+            raise AdapterTrouble(AdapterState.NO_ADAPTER, self.address)
+        except AdapterTrouble:
+            if not self._named:
+                self._adapter = ""
+            raise
 
     async def _find(self) -> str:
         found = await self._ask("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
