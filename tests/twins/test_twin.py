@@ -75,6 +75,16 @@ def test_silence_makes_stale_once_and_the_device_offline() -> None:
     assert twin.apply(Reading("temperature", 21.1), at(30)).quality is Quality.GOOD
 
 
+def test_whoever_knows_why_it_is_silent_is_believed() -> None:
+    twin = make_twin()
+    twin.apply(Reading("temperature", 21.0), at(0))
+    twin.heard(at(0))
+    twin.expire(at(25))
+    assert (twin.availability, twin.reason) == (Availability.OFFLINE, "silence")
+    assert twin.presence(Presence(Availability.OFFLINE, reason="refuses the password"), at(30)) is None
+    assert (twin.reason, twin.since) == ("refuses the password", at(25))
+
+
 def test_a_device_that_speaks_for_itself_is_not_declared_offline_by_silence() -> None:
     twin = make_twin()
     twin.presence(Presence(Availability.ONLINE), at(0))

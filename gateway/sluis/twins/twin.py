@@ -33,6 +33,10 @@ STALE_AFTER = 2.5
 message and a little jitter; four would show a dead sensor's value as fresh for most of a minute at 10 s."""
 
 
+SILENCE = "silence"
+"""The reason of a device that is offline only because nothing comes from it any more."""
+
+
 @dataclass(slots=True)
 class Reported:
     """What a point last said."""
@@ -153,7 +157,7 @@ class Twin:
             del self._stale_at[key]
             events.append(self._stale(key))
         if events and not self._stale_at and not self._speaks_for_itself and not self._blocked_by:
-            gone = self._become(Availability.OFFLINE, "silence", now)
+            gone = self._become(Availability.OFFLINE, SILENCE, now)
             if gone:
                 events.append(gone)
         return events
@@ -165,6 +169,8 @@ class Twin:
 
     def _become(self, availability: Availability, reason: str, stamp: Stamp) -> AvailabilityChanged | None:
         if availability is self.availability:
+            if self.reason == SILENCE:
+                self.reason = reason  # somebody knows more than that nothing comes
             return None
         self.availability, self.reason, self.since = availability, reason, stamp
         return AvailabilityChanged(self.device, availability, stamp, reason)

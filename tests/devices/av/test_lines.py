@@ -144,4 +144,4 @@ async def test_a_device_that_is_gone_is_offline(furnish: Furnish, eventually: Ev
         await room.shows(volume=12)
     twin = room.register.twin(room.key)
     await eventually(lambda: twin.availability is Availability.OFFLINE, 15)
-    assert f"127.0.0.1:{port}: " in twin.reason
+    await eventually(lambda: f"127.0.0.1:{port}: " in twin.reason)

@@ -34,7 +34,7 @@ async def _works(room: Room, camera: Camera, eventually: Eventually) -> None:
 
 
 async def test_on_a_serial_line(furnish: Furnish, eventually: Eventually) -> None:
-    camera = Camera(3)
+    camera = Camera(3, wake_s=0)
     async with on_serial(camera) as path:
         room = furnish(SerialLink(SerialSettings("cams", path), SystemClock()), drivers=(ViscaCamera,))
         await room.add("visca", "cams", "front", address=3, every_s=1)
@@ -43,7 +43,7 @@ async def test_on_a_serial_line(furnish: Furnish, eventually: Eventually) -> Non
 
 
 async def test_by_visca_over_ip(furnish: Furnish, eventually: Eventually) -> None:
-    camera = Camera(over_ip=True)
+    camera = Camera(wake_s=0, over_ip=True)
     async with on_udp(camera) as port:
         room = furnish(NetLink(NetSettings(), SystemClock()), drivers=(ViscaCamera,))
         await room.add("visca", "net", f"udp:127.0.0.1:{port}", header="yes", local_port=0, every_s=1)
