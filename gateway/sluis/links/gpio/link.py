@@ -75,8 +75,8 @@ class GpioLink(LoopLink):
             try:
                 await self._live(backoff)
                 reason = "the process that holds the pins ended"
-            except (LinkError, OSError) as error:
-                reason = str(error)
+            except (LinkError, OSError, ValueError) as error:
+                reason = str(error) or type(error).__name__
             except asyncio.CancelledError:
                 self._went_down("stopped")
                 raise

@@ -74,17 +74,22 @@ class KernelLink(LoopLink):
 
     async def _watch(self) -> None:
         """Who is there."""
-        settings = self.settings
         while True:
-            there = await asyncio.to_thread(sensors.present, settings.root, settings.kinds)
-            if there:
-                found = await asyncio.to_thread(sensors.find, settings.root, settings.kinds)
-                self._came_up()
-                self._compare(found)
-            else:
-                self._went_down(f"this kernel shows no {', '.join(settings.kinds)} in {settings.root / 'sys'}")
-                self._compare({})
-            await self._clock.sleep(settings.scan_s)
+            try:
+                await self._look()
+            except OSError as error:  # a folder went away while it was read
+                self._went_down(str(error))
+            await self._clock.sleep(self.settings.scan_s)
+
+    async def _look(self) -> None:
+        settings = self.settings
+        if await asyncio.to_thread(sensors.present, settings.root, settings.kinds):
+            found = await asyncio.to_thread(sensors.find, settings.root, settings.kinds)
+            self._came_up()
+            self._compare(found)
+        else:
+            self._went_down(f"this kernel shows no {', '.join(settings.kinds)} in {settings.root / 'sys'}")
+            self._compare({})
 
     def _compare(self, found: dict[str, Sensor]) -> None:
         before, self._sensors = self._sensors, found

@@ -51,7 +51,8 @@ class Chip:
         if asked[0] == 0x50:
             return self._set(asked)
         if asked[0] == 0x51:
-            pairs = zip(self.levels, self.directions, strict=True)
+            value_first = not os.uname().release.startswith("6.1.")  # Linux 6.1 reads the two the other way round
+            pairs = zip(*(self.levels, self.directions)[:: 1 if value_first else -1], strict=True)
             return bytes([0x51, 0, *(byte for pair in pairs for byte in pair)])
         return bytes([asked[0], 0, 0, 0x20])
 

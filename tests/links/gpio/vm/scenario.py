@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sluis.links.gpio.chip import ChipError, find_chip, open_chip
+from sluis.links.gpio.chip import ChipError, find_chip
 from sluis.links.gpio.settings import PinSettings
 from tests.links.gpio.bench import Child
 from tests.links.gpio.vm.chip import OUT, Chip
@@ -25,6 +26,16 @@ BEGAN = time.monotonic()
 LABEL = "mcp2221_gpio"
 LAMP = PinSettings("lamp", 0, "output")
 HEATER = PinSettings("heater", 1, "output", active_low=True, safe=True)
+
+
+READER = """
+import sys
+from sluis.links.gpio.chip import open_chip
+pin = open_chip("lgpio", [sys.argv[1]], None)[0].pin("GPIO2")
+pin.input_with_pull("up")
+for _ in sys.stdin:
+    print(int(pin.state))
+"""
 
 
 def tell(step: str, **what: Any) -> None:
@@ -55,13 +66,20 @@ def main() -> None:
     except ChipError as error:
         tell("not-this", reason=str(error))
 
-    pins, _ = open_chip("lgpio", [LABEL], None)
-    contact = pins.pin("GPIO2")
-    contact.input_with_pull("up")
+    # In another process: lgpio holds the interpreter while it waits for the kernel, which waits for our chip's answer.
+    reader = subprocess.Popen(
+        [sys.executable, "-u", "-c", READER, LABEL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert reader.stdin is not None
+    assert reader.stdout is not None
     read = []
     for level in (0, 1, 0):
         chip.levels[2] = level
-        read.append(int(contact.state))
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        read.append(int(reader.stdout.readline()))
+    reader.kill()
+    reader.wait()
     tell("read", direction=chip.directions[2], levels=read)
 
     child = keeper(LAMP, HEATER)
