@@ -7,7 +7,6 @@ import operator
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import pytest
 from tests.devices.av.conftest import Furnish
 from tests.devices.av.room import Room
 
@@ -24,7 +23,6 @@ from sluis.wire.framing import splitter
 from sluis_drivers.line.device import LineDevice
 
 Eventually = Callable[..., Awaitable[None]]
-on_both = pytest.mark.parametrize("wire", ["net", "serial"])
 
 
 @asynccontextmanager
@@ -44,10 +42,9 @@ async def a_room(furnish: Furnish, device: AvDevice, wire: str, **setup: object)
         await room.stop()
 
 
-@on_both
-async def test_an_lg_display(furnish: Furnish, wire: str) -> None:
+async def test_an_lg_display(furnish: Furnish) -> None:
     display = LgDisplay()
-    async with a_room(furnish, display, wire, map="lg-rs232") as room:
+    async with a_room(furnish, display, "serial", map="lg-rs232") as room:
         await room.shows(power=False, input="HDMI 1", volume=12, audio_mute=False, temperature=35)
         refused = await room.told("volume", 30)
         assert (refused.stage, refused.detail) == (Stage.REFUSED, "The device says: it refuses this")
