@@ -10,14 +10,19 @@ Reference: bthome-ble alone, a bare loop over the same packets with one parser o
 from __future__ import annotations
 
 import asyncio
+import io
 import statistics
 import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bleak.backends.bluezdbus.manager import BlueZManager
+from bleak.backends.bluezdbus.scanner import BleakScannerBlueZDBus
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
+from dbus_fast import Message, MessageType, Variant
+from dbus_fast._private.unmarshaller import Unmarshaller
 
 from bench import Figure
 from bench.site import folder
@@ -164,8 +169,44 @@ def bare_us(load: list[Packet]) -> float:
     return (time.process_time() - began) / len(infos) * 1e6
 
 
+def below_us() -> float:
+    """One signal of bluetoothd, from its bytes to bleak's callback, µs: what is below the other figures but for the
+    socket and bluetoothd itself."""
+    path, device = "/org/bluez/hci0/dev_A4_C1_38_00_00_01", "org.bluez.Device1"
+    changed = {"RSSI": Variant("n", -60), "ServiceData": Variant("a{sv}", {SERVICE: Variant("ay", bytes(11))})}
+    signal = Message(
+        path=path,
+        interface="org.freedesktop.DBus.Properties",
+        member="PropertiesChanged",
+        message_type=MessageType.SIGNAL,
+        signature="sa{sv}as",
+        body=[device, changed, []],
+        sender=":1.5",
+        serial=7,
+    )
+    wire, told = signal._marshall(False), 0
+
+    def count(_: BLEDevice, advertisement: AdvertisementData) -> None:
+        nonlocal told
+        told += len(advertisement.service_data)
+
+    async def listen() -> float:
+        manager = BlueZManager()
+        manager._properties[path] = {device: {"Adapter": "/org/bluez/hci0", "Address": address(1), "Alias": "x"}}
+        scanner = BleakScannerBlueZDBus(count, None, "active", bluez={"adapter": "hci0"})
+        manager._advertisement_callbacks["/org/bluez/hci0"].append(scanner._handle_advertising_data)
+        began = time.process_time()
+        for _ in range(PER_S):
+            manager._parse_msg(Unmarshaller(io.BytesIO(wire)).unmarshall())
+        return (time.process_time() - began) / PER_S * 1e6
+
+    used = asyncio.run(listen())
+    assert told == PER_S
+    return used
+
+
 def measure() -> list[Figure]:
-    figures = []
+    figures = [Figure("below: D-Bus signal to bleak's callback", below_us(), "us")]
     for anew, name in ((True, "every packet anew"), (False, f"anew every {EVERY_S:.0f} s")):
         load = packets(anew, int(PER_S * FOR_S))
         idle = asyncio.run(pace(load, lambda device, said: None))
