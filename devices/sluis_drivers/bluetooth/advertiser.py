@@ -136,7 +136,10 @@ class Advertiser(Driver):
             raise NotMine
         heard = understood(type(self), frame.source, frame.data, self._bindkey)
         if heard.sealed and not self._bindkey:
-            raise Implausible("encrypted, and its bind key was not told", hint="Tell it with: sluis configure DEVICE --set bindkey=KEY")
+            raise Implausible(
+                "encrypted, and its bind key was not told",
+                hint="Tell it with: sluis configure DEVICE --set bindkey=KEY",
+            )
         self.admit(heard, frame)
         now = frame.stamp.mono_us
         again = heard.essence == self._essence and now != self._heard_us
