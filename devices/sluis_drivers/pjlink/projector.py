@@ -61,7 +61,7 @@ NOTICES = 4352
 TOLD = "told"
 """The fragment of the description that holds what was said once."""
 
-ONCE = ("CLSS", "INF1", "INF2", "NAME", "INFO", "INST")
+ONCE = ("CLSS", "INF1", "INF2", "NAME", "INST")
 """Asked until they are known."""
 ONCE_CLASS_2 = ("SNUM", "SVER")
 FIELDS = {"INF1": "vendor", "INF2": "model", "SNUM": "serial", "SVER": "firmware", "NAME": "name"}
@@ -125,10 +125,12 @@ class Projector(Driver):
         self._every_s = min(max(float(every_s), 1.0), 3600.0) if isinstance(every_s, int | float) else EVERY_S
         self._inputs = [code for code in self._told("INST").split(" ") if _word(code)]
         self._class_2 = self._told("CLSS") == "2"
+        self._ask_input = "2INPT ?" if self._class_2 else "1INPT ?"
         self._lamps = _lamp_count(self._told("LAMP")) or 1
-        port = self.setting("notices", NOTICES)
+        told = self.setting("notices", NOTICES)
+        port = told if isinstance(told, int | float) else 0
         host = native_id.rpartition(":")[0]
-        self._tells_at = f"udp:{host}:{port:.0f}" if self._class_2 and host and _is_port(port) else ""
+        self._tells_at = f"udp:{host}:{port:.0f}" if self._class_2 and host and 0 < port < 65_536 else ""
         """Where its notices come from; "" when it sends none."""
         self._keys = frozenset(point.key for point in self.points())
 
@@ -199,12 +201,14 @@ class Projector(Driver):
         await self._exchange(link, "1ERST ?")
         if self._told("LAMP") != "-":
             await self._exchange(link, "1LAMP ?")
-        for about in ONCE:
+        known_class = self._told("CLSS") or await self._exchange(link, "1CLSS ?")
+        for about in ONCE[1:]:
             if not self._told(about):
-                await self._exchange(link, f"{'2' if about == 'INST' and self._class_2 else '1'}{about} ?")
+                # Asked in class 1, it leaves out the inputs that class 1 does not know.
+                await self._exchange(link, f"{'2' if about == 'INST' and known_class == '2' else '1'}{about} ?")
         if state == "1":
-            for about in ("INPT", "AVMT"):
-                await self._exchange(link, f"1{about} ?")
+            await self._exchange(link, self._ask_input)
+            await self._exchange(link, "1AVMT ?")
         if self._class_2:
             await self._poll_class_2(link, state == "1")
 
@@ -265,7 +269,7 @@ class Projector(Driver):
         if point == "input":
             options = next(one.options for one in self.points() if one.key == "input")
             code = answers.input_code(wished_word(point, value, options))
-            return f"{'2' if code[0] == '6' or code[1].isalpha() else '1'}INPT {code}", "1INPT ?"
+            return f"{'2' if code[0] == '6' or code[1].isalpha() else '1'}INPT {code}", self._ask_input
         if point in ("picture_mute", "sound_mute"):
             return f"1AVMT {'1' if point == 'picture_mute' else '2'}{wished_switch(point, value):d}", "1AVMT ?"
         if point == "freeze":
@@ -291,10 +295,6 @@ def _word(code: str) -> str:
         return answers.input_word(code)
     except FrameError:
         return ""
-
-
-def _is_port(number: object) -> bool:
-    return isinstance(number, int | float) and 0 < number < 65_536
 
 
 def _lamp_count(said: str) -> int:

@@ -144,7 +144,7 @@ class NotNow(CommandError):
     code = "command.not-now"
     hint = "Try again in a minute: the device is between two states."
     retry = Retry.LATER
-    again_s: float = 3.0
+    again_s: float = 2.0
 
 
 class LeaseHeld(CommandError):

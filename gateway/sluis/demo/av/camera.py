@@ -14,7 +14,7 @@ class ViscaCamera(AvDevice):
 
     framing: ClassVar[Mapping[str, Any]] = {"kind": "line", "end": b"\xff"}
 
-    def __init__(self, address: int = 1, *, wake_s: float = 0.5, carry_s: float = 0.1, over_ip: bool = False) -> None:
+    def __init__(self, address: int = 1, *, wake_s: float = 0.5, carry_s: float = 0.02, over_ip: bool = False) -> None:
         super().__init__()
         self.address, self.carry_s, self.over_ip = address, carry_s, over_ip
         self.power = Warming(wake_s, 0.0)

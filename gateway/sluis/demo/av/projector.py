@@ -60,16 +60,16 @@ class PjlinkProjector(AvDevice):
         if about in CLASS_2 and link_class != "2":
             return "ERR1"
         if wish.startswith("?"):
-            return self._told(about, wish[1:], now_s)
+            return self._told(link_class, about, wish[1:], now_s)
         return self._do(about, wish, now_s)
 
-    def _told(self, about: str, which: str, now_s: float) -> str:
+    def _told(self, link_class: str, about: str, which: str, now_s: float) -> str:
         state = self.power.state(now_s)
         facts = {
             "POWR": STATES[state],
             "ERST": self.errors,
             "LAMP": " ".join(f"{hours} {state == 'on':d}" for hours in self.lamps) or "ERR1",
-            "INST": " ".join(NAMES if self.link_class == 2 else [code for code in NAMES if code[0] != "6"]),
+            "INST": " ".join(NAMES if link_class == "2" else [code for code in NAMES if code != "6A"]),
             "NAME": "Meeting room",
             "INF1": "Sluis",
             "INF2": "Stand-in",
