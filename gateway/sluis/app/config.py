@@ -14,6 +14,7 @@ from sluis.links.cec.settings import CecSettings
 from sluis.links.esphome.settings import EsphomeSettings
 from sluis.links.gpio.settings import GpioSettings
 from sluis.links.kernel.settings import KernelSettings
+from sluis.links.knx.settings import KnxSettings
 from sluis.links.net.settings import NetSettings
 from sluis.links.serial.settings import SerialSettings
 from sluis.links.settings import BrokerSettings, MdnsSettings, MqttSettings
@@ -60,6 +61,8 @@ class Settings:
     """HDMI-CEC adapters."""
     kernel: KernelSettings = field(default_factory=KernelSettings)
     """Sensors that the kernel reads."""
+    knx: tuple[KnxSettings, ...] = ()
+    """KNX/IP interfaces."""
     mdns: MdnsSettings = field(default_factory=MdnsSettings)
     """Being found by name."""
     panel: PanelSettings = field(default_factory=PanelSettings)

@@ -12,6 +12,7 @@ from sluis.links.cec import CecLink
 from sluis.links.esphome import EsphomeLink
 from sluis.links.health import LinkHealth
 from sluis.links.kernel.link import KernelLink
+from sluis.links.knx import KnxLink
 from sluis.links.mqtt import MqttLink
 from sluis.links.net import NetLink
 from sluis.links.serial import SerialLink
@@ -39,6 +40,7 @@ def build_links(settings: Settings, mqtt: MqttLink, clock: Clock, memory: Path |
     links: list[Line] = [mqtt, NetLink(settings.net, clock), EsphomeLink(settings.esphome, clock)]
     links += serial_links(settings, clock, memory)
     links += ble_links(settings, clock)
+    links += [KnxLink(one, clock) for one in settings.knx]
     links += gpio_links(settings, clock)
     links += [CecLink(one, clock) for one in settings.cec]
     if settings.kernel.enabled:

@@ -1,0 +1,1 @@
+"""The KNX link, against knxd."""
