@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,15 @@ from sluis.links.serial.ports import Found, UsbId, usb_ports
 from sluis.links.serial.problem import PortProblem
 from sluis.links.serial.settings import SerialSettings
 
+KEPT = {"port", *(field.name for field in fields(UsbId))}
+
 
 class Memory:
     """Which adapter each link was found to have, in one file: {link: {"port": setting, vendor, product, ...}}."""
 
     def __init__(self, file: Path | None = None) -> None:
         self._file = file
-        self._held: dict[str, dict[str, Any]] = {}
-        if file is not None and file.exists():
-            try:
-                self._held = json.loads(file.read_text())
-            except ValueError:
-                self._held = {}  # damaged: found anew
+        self._held: dict[str, dict[str, Any]] = _read(file) if file is not None and file.exists() else {}
 
     def recall(self, link: str, port: str) -> UsbId | None:
         """The adapter that this setting led to; None where it is new or has been changed."""
@@ -44,6 +41,16 @@ class Memory:
             self._held[link] = said
             if self._file is not None:
                 write_whole(self._file, json.dumps(self._held, indent=1))
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    """What is sound in the file; the rest is found anew."""
+    try:
+        held = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    entries = held.items() if isinstance(held, dict) else ()
+    return {link: one for link, one in entries if isinstance(one, dict) and set(one) == KEPT}
 
 
 class Finder:

@@ -142,6 +142,8 @@ class SerialLink(LoopLink):
             deaf = self.exchange.silent_in_a_row >= DEAF
             if deaf and not suspected and self.exchange.heard.is_set():
                 await self._cures.climb(self._hears)
+                if self._wire is None:
+                    self._port_lost("it did not open again")
             suspected = deaf
 
     async def _recover(self) -> None:
@@ -161,7 +163,7 @@ class SerialLink(LoopLink):
         self.state = "healing"
         if not await self._cures.climb(self._stays_open):
             await self._let_go()
-            self.rung = "failed"
+            self.state, self.rung = "failed", "failed"
 
     async def _stays_open(self) -> bool:
         try:
