@@ -93,6 +93,15 @@ def test_a_mute_controller_climbs_the_ladder_until_it_is_reset(steps: dict[str, 
     assert steps["mute"]["reset"]
 
 
+def test_a_daemon_that_died_is_found_again(steps: dict[str, dict[str, Any]]) -> None:
+    assert "daemon-restarted" in steps
+
+
+def test_an_adapter_by_its_address_scans_actively_and_passively(steps: dict[str, dict[str, Any]]) -> None:
+    assert steps["active"]["adapter"].count(":") == 5
+    assert steps["passive"]["adapter"] == steps["active"]["adapter"]
+
+
 def test_nothing_waits_for_a_daemon_for_ever(steps: dict[str, dict[str, Any]]) -> None:
     assert steps["daemon-silent"]["abandoned"] == 0
     assert steps["stopped"]["for_s"] < 10

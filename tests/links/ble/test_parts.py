@@ -9,15 +9,18 @@ import pytest
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason, BleakDBusError, BleakError
 
+from sluis.app.config import load
+from sluis.app.lines import ble_links
 from sluis.links.ble.air import DEVICES_MAX, Air
 from sluis.links.ble.bluez import Fresh
 from sluis.links.ble.deadlines import ABANDONED_MAX, Deadlines
+from sluis.links.ble.link import BleLink
 from sluis.links.ble.rfkill import RadioSwitch
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.slots import Slots
 from sluis.links.ble.states import AdapterState, AdapterTrouble, trouble_of
 from sluis.links.ble.usb import UsbDevice
-from sluis.model import LinkError, Stamp
+from sluis.model import ConfigError, LinkError, Stamp
 from sluis.runtime import ManualClock, SystemClock
 from sluis.runtime.patience import patient
 
@@ -302,3 +305,30 @@ def test_the_radio_switch_of_an_adapter(tmp_path: Path) -> None:
     # linux/rfkill.h: index, Bluetooth, change, blocked by software, not by hardware; 8 bytes.
     assert file.read_bytes() == bytes.fromhex("07000000 02 02 01 00")
     assert RadioSwitch.of("hci1", tmp_path, file) is None
+
+
+# -- from a configuration ---------------------------------------------------------------------------------
+
+
+def test_a_link_for_each_table_and_none_without(tmp_path: Path) -> None:
+    file = tmp_path / "sluis.toml"
+    file.write_text("")
+    assert ble_links(load(file), SystemClock()) == []
+    file.write_text(
+        '[[ble]]\nname = "hall"\n[[ble]]\nname = "attic"\nadapter = "00:1A:7D:DA:71:13"\nscanning = "passive"\n'
+    )
+    links = ble_links(load(file), SystemClock())
+    assert [(link.name, link.kind, link.health().address) for link in links] == [
+        ("hall", "ble", "hci0"),
+        ("attic", "ble", "00:1A:7D:DA:71:13"),
+    ]
+    file.write_text('[[ble]]\nadapter = "eth0"\n')
+    with pytest.raises(ConfigError, match="neither hci0, nor an address, nor a Bumble transport"):
+        load(file)
+
+
+def test_bumble_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sluis.links.ble.bumble_radio.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="needs the Python package bumble") as raised:
+        BleLink(BleSettings(adapter="tcp-client:127.0.0.1:9001"), SystemClock())
+    assert "pip install bumble" in raised.value.hint

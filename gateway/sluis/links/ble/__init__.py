@@ -1,1 +1,1 @@
-"""The BLE link: one per adapter. `link.BleLink` is imported where one is configured: bleak costs some memory and time."""
+"""The BLE link: one per adapter. `link.BleLink` is imported where one is configured: bleak costs memory and time."""

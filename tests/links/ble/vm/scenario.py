@@ -72,6 +72,17 @@ async def power(on: bool) -> None:
     bus.disconnect()
 
 
+async def its_address() -> str:
+    """The adapter's own address."""
+    bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+    properties = "org.freedesktop.DBus.Properties"
+    body = ["org.bluez.Adapter1", "Address"]
+    reply = await bus.call(Message("org.bluez", "/org/bluez/hci0", properties, "Get", signature="ss", body=body))
+    assert reply is not None
+    bus.disconnect()
+    return str(reply.body[0].value)
+
+
 def steps(link: BleLink) -> list[tuple[str, bool, float]]:
     return [(step["rung"], step["healed"], step["for_s"]) for step in link.notes()["steps"]]
 
@@ -153,10 +164,27 @@ async def main() -> None:
     await heard(link, sensor, 22)
     tell("daemon-silent", reason=reason, abandoned=link._backend.deadlines.abandoned)  # type: ignore[attr-defined]
 
+    daemon.kill()
+    daemon.wait()
+    await until(lambda: link.state is AdapterState.NO_DAEMON, "the loss of the daemon")
+    daemon = subprocess.Popen([BLUETOOTHD, "-n", "--experimental"], stderr=subprocess.DEVNULL)
+    await until(lambda: link.up, "a new daemon")
+    await heard(link, sensor, 21)
+    tell("daemon-restarted")
+
     began = time.monotonic()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     tell("stopped", for_s=round(time.monotonic() - began, 1), scanning=adapter.le_scan_enable)
+
+    for scanning in ("active", "passive"):
+        settings = BleSettings(adapter=await its_address(), scanning=scanning)  # type: ignore[arg-type]
+        link = BleLink(settings, SystemClock())
+        running = asyncio.ensure_future(link.run())
+        await heard(link, sensor, 20 if scanning == "active" else 19)
+        tell(scanning, adapter=settings.adapter)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
     daemon.terminate()
 
 
