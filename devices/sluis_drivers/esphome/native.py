@@ -49,6 +49,8 @@ ENTITIES_MAX = 300
 DEVICE = ("name", "friendly_name", "mac_address", "model", "manufacturer", "has_deep_sleep", "esphome_version")
 """What is kept of the node's own description, with its sub-devices."""
 
+HOST = re.compile(r"[A-Za-z0-9.-]{1,200}")
+
 Address = tuple[str, int, int]
 
 
@@ -59,7 +61,7 @@ class EsphomeNative(Driver):
         key="esphome-native",
         vendor="ESPHome",
         models=("native API",),
-        match=LinkMatch(("+/description",), kinds=("esphome",)),
+        match=LinkMatch(("+/description", "mdns:_esphomelib._tcp/+"), kinds=("esphome", "mdns")),
         sources=("esphome/esphome, api.proto, API 1.18 (2026.10)", "aioesphomeapi 46, model.py"),
         grade=Grade.GOLD,
         proven="a node made with ESPHome 2026.10 for its `host` platform",
@@ -83,6 +85,9 @@ class EsphomeNative(Driver):
     @classmethod
     def sniff(cls, frame: Frame) -> Iterable[Sniffed]:
         native_id, _, what = frame.source.partition("/")
+        if native_id == "mdns:_esphomelib._tcp":
+            yield _found(object_of(frame.data), what)
+            return
         if what != "description" or ":" not in native_id:
             raise NotMine
         said = object_of(frame.data)
@@ -146,6 +151,24 @@ class EsphomeNative(Driver):
                     )
                     return
         raise no_such_point(command.point)
+
+
+def _found(said: Mapping[str, Any], name: str) -> Announcement:
+    """A node that announces itself by mDNS; what it has is told once it is connected."""
+    host, port, txt = text_of(said.get("host"), 200), said.get("port"), dict_of(said.get("txt"))
+    if not HOST.fullmatch(host) or type(port) is not int or not 0 < port < 65536:
+        raise Implausible("neither host nor port of a node")
+    mac = text_of(txt.get("mac"), 12).upper()
+    return Announcement(
+        f"{host}:{port}",
+        "mdns",
+        {"encrypted": "api_encryption" in txt},
+        name=text_of(txt.get("friendly_name")) or name[:80],
+        vendor="ESPHome",
+        model=text_of(txt.get("board")),
+        serial=":".join(mac[at : at + 2] for at in range(0, len(mac), 2)),
+        firmware=text_of(txt.get("version")),
+    )
 
 
 def _kept(entities: Iterable[Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sluis.app.config import Settings
 from sluis.intake.ports import FrameLink
+from sluis.links.browse import BrowseLink
 from sluis.links.cec import CecLink
 from sluis.links.esphome import EsphomeLink
 from sluis.links.health import LinkHealth
@@ -40,6 +41,7 @@ def build_links(settings: Settings, mqtt: MqttLink, clock: Clock, memory: Path |
     links: list[Line] = [mqtt, NetLink(settings.net, clock), EsphomeLink(settings.esphome, clock)]
     links += serial_links(settings, clock, memory)
     links += ble_links(settings, clock)
+    links += [BrowseLink(clock)] if settings.mdns.browse else []
     links += [KnxLink(one, clock) for one in settings.knx]
     links += gpio_links(settings, clock)
     links += [CecLink(one, clock) for one in settings.cec]

@@ -383,7 +383,9 @@ class Intake:
     ) -> None:
         for item in said:
             if isinstance(item, Announcement):
-                self.register.announce(cls.about.key, link.name, item)
+                home = self.register.home(cls, link.name, link.kind)
+                if home:
+                    self.register.announce(cls.about.key, home, item)
             elif isinstance(item, Roster):
                 events += self.carriers.roster(cls.about.key, item, frame.stamp)
             elif isinstance(item, Inquiry):

@@ -46,6 +46,10 @@ MOVED_AFTER_S = 60.0
 sensor that two radios hear moves to and fro; longer and one that was carried to another floor is missed."""
 
 
+FINDER = "mdns"
+"""The kind of link on which devices of other links are found."""
+
+
 class Register:
     """Devices by key. All methods run on the event loop."""
 
@@ -213,13 +217,20 @@ class Register:
             entry.device.key, name=name or source, area=area, asset_number=asset_number, actor=actor
         )
 
+    def home(self, cls: type[Driver], link: str, kind: str) -> str:
+        """The link that a device announced on `link` is spoken to; "" when there is none of its kind."""
+        if kind != FINDER:
+            return link
+        return next((name for name, one in self.links.items() if one != FINDER and one in cls.about.match.kinds), "")
+
     def _source(self, cls: type[Driver], link: str, address: str) -> str:
         """The source of the frames of the device at `address` of `link`. ConfigError when the link does not fit."""
         kind = self.links.get(link)
         if kind is None:
             raise ConfigError("there is no such link", where=link, allowed=", ".join(self.links))
-        if kind not in cls.about.match.kinds:
-            raise ConfigError(f"is a {kind} link", where=link, allowed=" or ".join(cls.about.match.kinds))
+        kinds = [one for one in cls.about.match.kinds if one != FINDER]
+        if kind not in kinds:
+            raise ConfigError(f"is a {kind} link", where=link, allowed=" or ".join(kinds))
         if not address.strip() or any(char in address for char in "+#\n"):
             raise ConfigError(f"{address!r} is no address", where=link)
         address = address.strip().upper() if kind == "ble" else address.strip()

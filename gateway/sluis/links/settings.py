@@ -78,3 +78,5 @@ class MdnsSettings:
 
     announce: bool = False
     """Answer to the panel's host name (`sluis.local`) and announce panel and broker by mDNS."""
+    browse: bool = False
+    """Look for devices that announce themselves by mDNS (ESPHome nodes); they stand among the discovered ones."""
