@@ -62,7 +62,7 @@ class NetLink(LoopLink):
         self._sent += 1
 
     async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
-        """With a `reply` that is not `to` the answer is the next frame from there: `udp:+` after a broadcast."""
+        """With a `reply` that is not `to` the answer is the next frame that fits it: `+` after a broadcast."""
         peer = self._peer(to)
         self._sent += bool(data)
         if not reply or reply == to:
