@@ -15,7 +15,7 @@ Limits. Without encryption anybody in reach can speak for a sensor. The signal i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from sluis.model import ConfigError
 from sluis.sdk import (
@@ -96,6 +96,12 @@ class Advertiser(Driver):
         self._heard_us = self._told_us = 0
         self._signal_us: int | None = None
         self._counter: int | None = None
+
+    def succeed(self, before: Self) -> None:
+        if before._bindkey == self._bindkey:
+            self._counter = before._counter
+            self._heard_us, self._told_us, self._signal_us = before._heard_us, before._told_us, before._signal_us
+            self._essence = before._essence if before._points.keys() == self._points.keys() else None
 
     @classmethod
     def parser(cls, key: bytes) -> Parser:

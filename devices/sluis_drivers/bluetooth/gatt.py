@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sluis.model import LinkError
 from sluis.sdk import (
@@ -111,6 +111,9 @@ class Gatt(Driver):
         super().__init__(native_id, description)
         self._answered = [uuid for uuid in VALUES if uuid in dict_of(self.description.get("heard"))]
         self._explored = False
+
+    def succeed(self, before: Self) -> None:
+        self._explored = before._explored
 
     @classmethod
     def sniff(cls, frame: Frame) -> Iterable[Sniffed]:

@@ -15,7 +15,7 @@ Sources: https://docs.nordicsemi.com, Nordic UART Service (nRF Connect SDK 2.7).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from sluis.sdk import (
     About,
@@ -64,6 +64,9 @@ class NordicUart(Driver):
         super().__init__(native_id, description)
         self._begun = b""
         """The beginning of a line whose end is still to come."""
+
+    def succeed(self, before: Self) -> None:
+        self._begun = before._begun
 
     @classmethod
     def sniff(cls, frame: Frame) -> Iterable[Sniffed]:

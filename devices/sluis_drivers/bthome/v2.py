@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from sluis.sdk import About, BadChecksum, BleMatch, Frame, Implausible, Kind, NotMine, Truncated
 from sluis.sdk.driver import Grade
@@ -65,6 +65,11 @@ class BTHome(Advertiser):
         super().__init__(native_id, description)
         self._packet: tuple[int, bytes] = (-1, b"")
         self._packet_us = 0
+
+    def succeed(self, before: Self) -> None:
+        super().succeed(before)
+        if before._bindkey == self._bindkey:
+            self._packet, self._packet_us = before._packet, before._packet_us
 
     @classmethod
     def parser(cls, key: bytes) -> Parser:

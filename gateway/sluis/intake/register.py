@@ -437,6 +437,8 @@ class Register:
                 entry.point_ids.update(await self._store.point_ids(device.key, missing))
                 await self._store.classify(device.key, [points[key] for key in missing])
         self.routes.remove(entry)
+        if driver is not None and type(entry.driver) is type(driver):
+            driver.succeed(entry.driver)
         entry.device, entry.driver, entry.fault, entry.points = device, driver, fault, points
         entry.identifies = driver is not None and type(driver).identity is not Driver.identity
         entry.twin.redeclare(points.values())

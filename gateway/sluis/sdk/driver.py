@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 from sluis.model import Announcement, Command, Frame, NotMine, Occurrence, Point, Presence, Reading, Roster
 from sluis.sdk.match import Match
@@ -156,6 +156,11 @@ class Driver:
         number, a measurement time), or None when the protocol has nothing of the kind. Two frames of one
         device with equal identities are one: the second is dropped."""
         return None
+
+    def succeed(self, before: Self) -> None:
+        """Take over what `before` remembers of the same device (a counter, half a line): this instance takes its
+        place because the description changed. Without it, whoever makes a device announce something would make
+        its driver forget its counter. A driver without memory needs none; it is not called in a driver host."""
 
     def poll_every_s(self) -> float | None:
         """How often `poll` is to be called; None for a device that speaks by itself."""

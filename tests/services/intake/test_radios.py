@@ -95,6 +95,20 @@ async def test_an_encrypted_device_speaks_when_its_key_is_told(house: House) -> 
     assert house.register.counters(key).bad == 3, "neither a plain packet nor a recording"
 
 
+async def test_nobody_makes_the_gateway_forget_a_counter(house: House) -> None:
+    """A forged plain packet announces a point, so the driver's instance is made anew; a recording is refused still."""
+    key = await house.adopted(SEALED)
+    await house.register.configure(key, {"bindkey": KEY}, SYSTEM)
+    await house.hear(house.attic, NEXT)
+    await house.hear(house.attic, NEXT)
+    before = house.register.driver(key)
+    await house.hear(house.attic, BUTTON)
+    assert house.register.driver(key) is not before
+    bad = house.register.counters(key).bad
+    await house.hear(house.attic, SEALED)
+    assert house.register.counters(key).bad == bad + 1
+
+
 async def test_one_packet_disproves_a_key(house: House) -> None:
     key = await house.adopted(SEALED)
     await house.register.configure(key, {"bindkey": "00" * 16}, SYSTEM)  # nothing was heard of it yet
