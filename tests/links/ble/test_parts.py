@@ -161,6 +161,22 @@ def test_only_what_changed_was_heard_just_now() -> None:
     assert (changed.manufacturer_data, changed.service_data) == ({}, {"fcd2": b"1"})
 
 
+def test_what_bluetoothd_tells_of_a_device_is_no_advertisement() -> None:
+    """It was connected, its services are known, its signal is forgotten: the values beside that are old."""
+    fresh = Fresh()
+    said = told({1: b"a"})
+
+    def now(rssi: int = -60, **state: bool) -> AdvertisementData:
+        return said._replace(rssi=rssi, platform_data=("/org/bluez/hci0/dev_A", state))
+
+    heard = [now(Connected=False), now(Connected=False), now(-61, Connected=False)]
+    assert [fresh.heard(one) for one in heard] == [True, True, True]
+    assert not fresh.heard(now(Connected=True))
+    assert not fresh.heard(now(Connected=True, ServicesResolved=True))
+    assert not fresh.heard(now(-127, Connected=True, ServicesResolved=True))
+    assert fresh.heard(now(Connected=True, ServicesResolved=True))
+
+
 # -- deadlines --------------------------------------------------------------------------------------------
 
 

@@ -1,8 +1,9 @@
 """The machine's own adapter: bleak on bluetoothd, and over D-Bus what bleak does not say (is it there, is it powered).
 
-Two habits of bluetoothd are met here. It leaves out advertisements that repeat unless asked not to. And it remembers
-all manufacturer and service data that a device ever sent, and tells all of it each time: what changed since the last
-time is what was heard just now.
+Three habits of bluetoothd are met here. It leaves out advertisements that repeat unless asked not to. It remembers all
+manufacturer and service data that a device ever sent, and tells all of it each time: what changed since the last time
+is what was heard just now. And it tells in the same way that a device was connected, or that it forgot a signal
+strength: that is no advertisement, and what it holds is old.
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ SETTLING_S = 5.0
 
 OFF_S = 1.0
 """How long the adapter stays off in a power cycle. Shorter and some controllers keep the state that made them hang."""
+
+STATE = ("Connected", "ServicesResolved", "Paired", "Bonded", "Trusted", "Blocked")
+"""What of a device changes without it being heard."""
+
+NO_SIGNAL = -127
+"""bleak's word for a signal strength that bluetoothd does not know (any more)."""
 
 PASSIVE = [
     *(OrPattern(0, AdvertisementDataType.FLAGS, bytes((flags,))) for flags in (0x02, 0x04, 0x06, 0x1A)),
@@ -127,6 +134,10 @@ class BluezBackend(BleakBackend):
             bluez={"adapter": self._adapter},
             backend=BleakClientBlueZDBus,
         )
+
+    def _detected(self, heard: Heard, device: BLEDevice, advertisement: AdvertisementData) -> None:
+        if self._fresh.heard(advertisement):
+            super()._detected(heard, device, advertisement)
 
     def _structures(self, advertisement: AdvertisementData) -> bytes:
         return structures_of(self._fresh.of(advertisement))
@@ -244,6 +255,19 @@ class Fresh:
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[Mapping[int, bytes], Mapping[str, bytes]]] = {}
+        self._states: dict[str, tuple[Any, ...]] = {}
+
+    def heard(self, advertisement: AdvertisementData) -> bool:
+        """Whether the device was heard; not, when bluetoothd tells of its state."""
+        if advertisement.rssi == NO_SIGNAL:
+            return False
+        path, told = advertisement.platform_data
+        state = tuple(map(told.get, STATE))
+        held = self._states.pop(path, None)
+        self._states[path] = state
+        if len(self._states) > KNOWN_MAX:
+            del self._states[next(iter(self._states))]
+        return held is None or held == state
 
     def of(self, advertisement: AdvertisementData) -> AdvertisementData:
         """Only what is new in it; all of it where nothing is (it was sent again)."""
