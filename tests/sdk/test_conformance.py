@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from sluis.cli.scaffold import KINDS, scaffold
 from sluis.model import CommandError
-from sluis.sdk.loading import drivers_of_file
-from sluis.sdk.scaffold import scaffold
-from sluis.sdk.testing import RecordingLink, cases_of, check_cases, finish
+from sluis.sdk import Grade
+from sluis.sdk.loading import drivers_of_file, stand_in_of_file
+from sluis.sdk.testing import RecordingLink, cases_of, check_cases, finish, load
+from sluis.sdk.testing.grading import graded
 
 SPOILED = [
     ("acme-t1", "ACME_T1", "key is stable"),
@@ -81,14 +83,20 @@ def test_an_exemption_excuses_one_rule_with_its_reason(example: tuple[str, str],
     assert [finding.excuse for finding in findings if finding.problem] == ["reverse engineered"]
 
 
-@pytest.mark.parametrize(("vendor", "model"), [("ACME", "T1"), ("Zoë & Co", 'X-2 "mini"'), ("a", "b/c\\d")])
-def test_a_new_driver_conforms_at_once(tmp_path: Path, vendor: str, model: str) -> None:
-    key, source, frames = scaffold(vendor, model)
-    file = tmp_path / "new.py"
-    file.write_text(source)
-    (cls,) = drivers_of_file(file)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("vendor", "model"), [("ACME", "T1"), ("Zoë & Co", 'X-2 "mini"'), ("a", "b/c\\d$e")])
+def test_a_new_driver_conforms_at_once(tmp_path: Path, vendor: str, model: str, kind: str) -> None:
+    key, files = scaffold(vendor, model, kind)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    driver, frames, simulator = (tmp_path / name for name in files)
+    (cls,) = drivers_of_file(driver)
     assert cls.about.key == key
-    assert not [str(finding) for finding in check_cases(cls, list(cases_of(frames.splitlines()))) if not finding.ok]
+    assert kind in cls.about.match.kinds
+    report = graded(cls, load(frames), stand_in_of_file(simulator))
+    wrong = [str(mark.finding) for mark in report.marks if not mark.finding.ok]
+    assert [problem[6:30] for problem in wrong] == ["nothing is left to chang", "is proven: about.proven "], wrong
+    assert report.grade is Grade.DRAFT
 
 
 def test_perform_may_await_its_link_only() -> None:

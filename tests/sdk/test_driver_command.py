@@ -28,7 +28,9 @@ def test_new_then_check(tmp_path: Path) -> None:
     assert made.exit_code == 0, made.output
     checked = sluis("driver", "check", tmp_path / "acme_t1.py")
     assert checked.exit_code == 0, checked.output
-    assert "18 of 18 rules hold" in checked.output
+    assert "28 of 30 rules hold" in checked.output
+    assert "For bronze: nothing is left to change" in checked.output
+    assert sluis("driver", "check", tmp_path / "acme_t1.py", "--grade", "silver").exit_code == 11
     again = sluis("driver", "new", "ACME", "T1", "--folder", tmp_path)
     assert again.exit_code == 1
     assert "exists" in again.output
@@ -41,7 +43,7 @@ def test_check_says_what_is_wrong_and_exits_1(tmp_path: Path) -> None:
     assert checked.exit_code == 1
     assert "FAIL  frames: state: readings: expected" in checked.output
     findings = json.loads(sluis("driver", "check", tmp_path / "acme_t1.py", "--json").stdout)[0]["findings"]
-    assert [finding["rule"] for finding in findings if finding["problem"]] == ["frames: state"]
+    assert [finding["rule"] for finding in findings if finding["problem"]] == ["frames: state", "is proven"]
 
 
 def test_a_broken_file_brings_its_traceback(tmp_path: Path) -> None:

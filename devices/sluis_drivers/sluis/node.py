@@ -39,6 +39,7 @@ from sluis.sdk import (
     Reading,
     Sniffed,
 )
+from sluis.sdk.payload import dict_of
 
 RESERVED = frozenset({"boot", "seq", "at"})
 SCALARS = (float, int, bool, str)
@@ -61,7 +62,7 @@ class Node(Driver):
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
         super().__init__(native_id, description)
-        told = self.description.get("", {}).get("points", {})
+        told = dict_of(dict_of(self.description.get("")).get("points"))
         self._points = {key: _point(key, about) for key, about in told.items()}
         self._telemetry = f"sluis/{native_id}/telemetry"
 

@@ -196,7 +196,12 @@ def _typed(base: Point, expose: Mapping[str, Any], name: str, within: str) -> Po
         quantity = SPECIFIC.get(within, "") if name == "state" else STATES.get(name, "")
         return base.named(key, kind=Kind.SWITCH, quantity=quantity)
     if kind == "numeric":
-        return base.named(key, **_range(expose), **_measure(expose, name))
+        limits = _range(expose)
+        if (
+            within == "color_hs" and limits["maximum"] is None
+        ):  # exposes state none; converters take degrees and percent
+            limits |= {"minimum": 0, "maximum": 360 if name == "hue" else 100}
+        return base.named(key, **limits, **_measure(expose, name))
     options = tuple(dict.fromkeys(filter(None, map(text_of, list_of(expose.get("values"))))))
     if kind == "enum" and options:
         return base.named(key, kind=Kind.CHOICE, options=options)

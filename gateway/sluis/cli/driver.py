@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sluis.cli.driver_faults import faults, release
+from sluis.cli.driver_record import record
+from sluis.cli.driver_simulate import simulate
 from sluis.cli.lazy import Failure
 from sluis.cli.show import as_json, out, table
 from sluis.cli.where import Where
@@ -38,10 +41,16 @@ def driver() -> None:
 
     \b
     sluis driver new ACME T1            a driver that works, to change
-    sluis driver check acme_t1.py       the conformance suite
+    sluis driver check acme_t1.py       its grade, rule by rule
     sluis driver record 'acme/#'        what your device really sends
+    sluis driver record --link ble      the same over the air, or any other link
     sluis driver replay acme-t1.jsonl   what the driver makes of it
+    sluis driver simulate acme_t1_sim.py   a stand-in for the device
     """
+
+
+for command in (record, simulate, faults, release):
+    driver.add_command(command)
 
 
 @driver.command("list")
@@ -105,22 +114,35 @@ def everything(folder: Path) -> Iterator[Found]:
 @click.argument("vendor")
 @click.argument("model")
 @click.option(
+    "--kind",
+    type=click.Choice(["mqtt", "ble", "serial", "net", "gpio"]),
+    help="How it is reached; told by the recording, else mqtt.",
+)
+@click.option("--frames", "recording", type=click.Path(path_type=Path, exists=True), help="A recording of the device.")
+@click.option(
     "--folder",
     type=click.Path(path_type=Path),
     default=Path(),
     help="Where to write it; here if not said.",
 )
 @as_json
-def new(vendor: str, model: str, folder: Path, json_: bool) -> None:
-    """Write a driver for VENDOR MODEL with its frames. Both pass `sluis driver check` as they are.
+def new(vendor: str, model: str, kind: str | None, recording: Path | None, folder: Path, json_: bool) -> None:
+    """Write a driver for VENDOR MODEL with its frames and a simulator. They pass `sluis driver check` as they are.
+
+    From a recording, the driver knows the device by what it really sends, and its frames are the recorded ones.
 
     \b
     sluis driver new ACME T1
+    sluis driver new ACME T2 --kind serial
+    sluis driver new Klima T9 --frames recorded.jsonl
     """
-    from sluis.sdk.scaffold import scaffold
+    from sluis.cli.scaffold import scaffold
+    from sluis.sdk.testing import load
 
-    key, source, frames = scaffold(vendor, model)
-    files = {folder / f"{key.replace('-', '_')}.py": source, folder / f"{key}.jsonl": frames}
+    recorded = [case.entry for case in load(recording)] if recording else []
+    radio = any(str(entry.get("topic", "")).count(":") == 5 for entry in recorded)
+    key, texts = scaffold(vendor, model, kind or ("ble" if radio else "mqtt"), recorded)
+    files = {folder / name: text for name, text in texts.items()}
     there = [str(file) for file in files if file.exists()]
     if there:
         raise Failure(f"{there[0]} exists", "Choose another folder or remove it first.")
@@ -138,34 +160,37 @@ def new(vendor: str, model: str, folder: Path, json_: bool) -> None:
 @driver.command()
 @click.argument("file")
 @click.option("--frames", type=click.Path(path_type=Path, exists=True), help="Its frames file, when it is elsewhere.")
+@click.option("--sim", type=click.Path(path_type=Path, exists=True), help="Its simulator, when it is elsewhere.")
+@click.option("--grade", type=click.Choice(["draft", "bronze", "silver", "gold"]), help="What it must reach.")
 @as_json
 @click.pass_obj
-def check(where: Where, file: str, frames: Path | None, json_: bool) -> None:
-    """Hold a driver FILE (or a built-in driver's key) against the conformance suite. Exit code 1 when a rule fails.
+def check(where: Where, file: str, frames: Path | None, sim: Path | None, grade: str | None, json_: bool) -> None:
+    """Grade a driver FILE (or a built-in driver's key): the conformance suite, and trouble on the way to its device.
 
-    Its frames are KEY.jsonl beside it, in `frames/` beside it, or in tests/devices/frames.
+    Its frames are KEY.jsonl beside it, in `frames/` beside it, or in tests/devices/frames; its simulator, if there is
+    one, FILE_sim.py beside it.
+
+    Exit code 0 when it reaches the grade asked for, or the one it claims; else by what it reached: 1 for nothing,
+    11 for draft, 12 for bronze, 13 for silver.
 
     \b
     sluis driver check acme_t1.py
+    sluis driver check acme_t1.py --grade silver
     sluis driver check tasmota --frames tests/devices/frames/tasmota.jsonl
     """
-    from sluis.sdk.testing import conformance
+    from sluis.cli.driver_check import as_plain, checked, exit_code, lines_of_report
 
     path = Path(file)
-    checked = []
+    reports = []
     for cls in classes(file, where):
         at = frames or frames_of(cls.about.key, path.parent if path.suffix == ".py" else Path())
-        checked.append((cls.about.key, at, conformance(cls, at)))
+        beside = path.with_name(f"{path.stem}_sim.py")
+        reports.append((checked(cls, at, sim or (beside if path.suffix == ".py" and beside.exists() else None)), at))
     if json_:
-        out([{"key": key, "frames": str(at), "findings": [asdict(f) for f in found]} for key, at, found in checked])
-    for key, at, found in checked if not json_ else ():
-        click.echo(f"{key} with {at}")
-        for finding in found:
-            click.echo(f"  {click.style(str(finding), fg=None if finding.ok else 'red')}")
-        failed = sum(not finding.ok for finding in found)
-        click.echo(f"{len(found) - failed} of {len(found)} rules hold")
-    if any(not finding.ok for _, _, found in checked for finding in found):
-        raise SystemExit(1)
+        out([as_plain(report, at) for report, at in reports])
+    for report, at in reports if not json_ else ():
+        click.echo("\n".join(lines_of_report(report, at)))
+    raise SystemExit(max(exit_code(report, grade) for report, _ in reports))
 
 
 def classes(file: str, where: Where) -> list[type[Driver]]:
@@ -193,53 +218,20 @@ def frames_of(key: str, folder: Path) -> Path:
 
 
 @driver.command()
-@click.argument("topics", nargs=-1, required=True)
-@click.option("--broker", help="mqtt://[user:password@]host[:port]; the running gateway's own when not said.")
-@click.option("--out", "file", type=click.Path(path_type=Path), default=Path("recorded.jsonl"), show_default=True)
-@click.option("--seconds", type=float, help="Stop after this long; Ctrl-C stops it too.")
-@click.option("--count", type=int, help="Stop after this many frames.")
-@as_json
-@click.pass_obj
-def record(
-    where: Where,
-    topics: tuple[str, ...],
-    broker: str | None,
-    file: Path,
-    seconds: float | None,
-    count: int | None,
-    json_: bool,
-) -> None:
-    """Record what arrives on TOPICS of a live broker into a frames file.
-
-    \b
-    sluis driver record 'acme/#' --out acme-t1.jsonl
-    sluis driver record 'tele/+/SENSOR' --broker mqtt://10.0.0.5 --seconds 60
-    """
-    from sluis.cli.recorder import address_of, record_frames
-
-    address = address_of(broker, where.folder)
-    if not json_:
-        click.echo(f"Recording {', '.join(topics)} from {address.host}:{address.port} to {file}. Ctrl-C stops.")
-    taken = record_frames(address, topics, file, seconds, count)
-    if json_:
-        out({"frames": taken, "file": str(file)})
-    else:
-        click.echo(f"{taken} frames in {file}. Next: sluis driver replay {file} --driver KEY")
-
-
-@driver.command()
 @click.argument("frames", type=click.Path(path_type=Path, exists=True))
 @click.option("--driver", "wanted", help="Driver key or file; the frames file's name when not said.")
+@click.option("--write", is_flag=True, help="Put what the driver says now into FRAMES, once you have looked at it.")
 @as_json
 @click.pass_obj
-def replay(where: Where, frames: Path, wanted: str | None, json_: bool) -> None:
+def replay(where: Where, frames: Path, wanted: str | None, write: bool, json_: bool) -> None:
     """Print what a driver says of every line of FRAMES. With --json: lines to put back into the file.
 
     \b
     sluis driver replay recorded.jsonl --driver acme_t1.py
     sluis driver replay acme-t1.jsonl
+    sluis driver replay acme-t1.jsonl --write
     """
-    from sluis.sdk.testing import Bench, load
+    from sluis.sdk.testing import Bench, filled, load
 
     beside = frames.parent / f"{frames.stem.replace('-', '_')}.py"
     cls = classes(wanted or (str(beside) if beside.exists() else frames.stem), where)[0]
@@ -252,6 +244,11 @@ def replay(where: Where, frames: Path, wanted: str | None, json_: bool) -> None:
             click.echo(f"{case.name}: {case.frame.source or case.entry.get('command')}")
             for line in lines_of(said):
                 click.echo(f"    {line}")
+    if write:
+        bench = Bench(cls)
+        lines = [one for case in load(frames) for one in filled(bench, case)]
+        frames.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines), encoding="utf-8")
+        click.echo(f"{len(lines)} lines written to {frames}", err=json_)
 
 
 def said_of(bench: Bench, case: Case) -> dict[str, Any]:

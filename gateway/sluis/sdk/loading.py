@@ -13,6 +13,7 @@ from types import ModuleType
 
 from sluis.model import DriverError
 from sluis.sdk.driver import Driver
+from sluis.sdk.standin import StandIn
 from sluis.sdk.stated import insist, needs, stated
 
 
@@ -32,6 +33,22 @@ def drivers_of(package: ModuleType) -> Iterator[type[Driver]]:
 def drivers_of_file(path: Path) -> list[type[Driver]]:
     """The drivers of one file. Raises whatever the file raises; DriverError when it defines none."""
     return drivers_of_text(path.read_bytes(), str(path))
+
+
+def stand_in_of_file(path: Path) -> type[StandIn]:
+    """The stand-in of one file. Raises whatever the file raises; DriverError when it defines none, or several."""
+    name = f"sluis_standin_{path.stem}"
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # a dataclass looks its module up
+    exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - its author's own file
+    found = [one for one in vars(module).values() if inspect.isclass(one) and issubclass(one, StandIn)]
+    own = [one for one in found if one.__module__ == name]
+    if len(own) != 1:
+        raise DriverError(
+            f"{path.name} defines {len(own)} stand-ins, not one", hint="A stand-in is a class of StandIn."
+        )
+    return own[0]
 
 
 def drivers_of_text(text: bytes, origin: str) -> list[type[Driver]]:

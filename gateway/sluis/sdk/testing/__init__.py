@@ -11,7 +11,7 @@ from sluis.sdk.testing.conformance import RULES, Finding, check_cases, conforman
 from sluis.sdk.testing.frames import Case, cases_of, load
 from sluis.sdk.testing.garbage import garbage
 from sluis.sdk.testing.link import START, RecordingLink, Sent, finish
-from sluis.sdk.testing.replay import Bench, decoded, mismatches, outcome, perform, polled, recorded, topic_fits
+from sluis.sdk.testing.replay import Bench, decoded, filled, mismatches, outcome, perform, polled, recorded, topic_fits
 
 __all__ = [
     "RULES",
@@ -25,6 +25,7 @@ __all__ = [
     "check_cases",
     "conformance",
     "decoded",
+    "filled",
     "finish",
     "garbage",
     "load",

@@ -114,6 +114,33 @@ def _addressed(bench: Bench, case: Case) -> list[Driver]:
     return [one for one in made if any(topic_fits(topic, case.frame.source) for topic in one.topics())]
 
 
+OUTCOME = ("announces", "readings", "occurrences", "presence", "quality", "measured_at_us", "identity", "error", "says")
+"""What a line says of what the driver makes of it."""
+
+
+def filled(bench: Bench, case: Case) -> list[dict[str, Any]]:
+    """The lines to write for a line: with what the driver makes of it now. An announcement that is a device's frame too
+    becomes two lines, the first time; a line that expects an announcement or a command stays as it is."""
+    if case.kind in ("announcement", "command"):
+        with suppress(FrameError):
+            bench.sniff(case.frame)
+        return [dict(case.entry)]
+    known = set(bench.descriptions)
+    said = recorded(bench, case)
+    bare = {key: value for key, value in case.entry.items() if key not in OUTCOME and key != "at_us"}
+    lines: list[dict[str, Any]] = []
+    for one in said.pop("announces", ()):
+        if one.get("native_id") and one["native_id"] not in known:
+            told = {key: one[key] for key in ("native_id", "vendor", "model") if one.get(key)}
+            lines.append(bare | {"name": f"{case.name}: it is there", "announces": [told]})
+    if "error" in said:
+        return [*lines, bare | {"error": said["error"]}]
+    outcome = {key: value for key, value in said.items() if key in OUTCOME and value and key != "says"}
+    if outcome or "readings" in said:
+        lines.append(bare | {"readings": said.get("readings", {})} | outcome)
+    return lines or [dict(case.entry)]
+
+
 def _may_announce(cls: type[Driver], source: str) -> bool:
     """Whether `sniff` would be asked; an advertisement is judged by what it says, so there `sniff` itself decides."""
     match = cls.about.match
