@@ -17,8 +17,8 @@ import pytest
 from sluis.links.serial import SerialLink, SerialSettings
 from sluis.links.serial import link as module
 from sluis.links.serial.finding import Memory
+from sluis.links.serial.holder import holder
 from sluis.links.serial.ports import Found, UsbId
-from sluis.links.serial.problem import PortProblem
 from sluis.model import LinkError
 from sluis.runtime import Step, SystemClock
 from sluis.sdk import Framing, Station
@@ -242,8 +242,8 @@ async def test_a_hung_adapter_is_suspected_when_nothing_comes_any_more(
 
 async def test_the_program_that_holds_the_port_is_named(house: House, eventually: Eventually) -> None:
     dongle = house.plug()
-    opened = f"os.open({dongle.device!r}, os.O_RDWR | os.O_NOCTTY)"
-    program = f"import time, os; {opened}; print('open', flush=True); time.sleep(60)"
+    opened = f"serial.Serial({dongle.device!r}, exclusive=True)"
+    program = f"import time, serial; port = {opened}; print('open', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     try:
         assert holder.stdout is not None
@@ -302,5 +302,19 @@ async def test_a_stop_while_it_is_missing_is_clean(house: House, eventually: Eve
     assert (link.up, link.state) == (False, "closed")
 
 
-def test_why_not_is_an_error_with_a_state() -> None:
-    assert PortProblem("busy", "x", hint="y").hint == "y"
+def test_a_program_without_manners_is_named_too(tmp_path: Path) -> None:
+    """It takes no lock. A plain file stands for the port."""
+    port = tmp_path / "ttyUSB0"
+    port.write_text("")
+    assert holder(str(port)) == ""
+    program = f"import time; port = open({str(port)!r}); print('open', flush=True); time.sleep(60)"
+    careless = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    try:
+        assert careless.stdout is not None
+        careless.stdout.readline()
+        assert holder(str(port)).endswith(f"(process {careless.pid})")
+    finally:
+        careless.kill()
+        careless.wait(10)
+        assert careless.stdout is not None
+        careless.stdout.close()

@@ -6,17 +6,18 @@ import os
 from pathlib import Path
 
 PROC = Path("/proc")
+PTYS = "/dev/pts/"
 
 
 def holder(device: str, proc: Path = PROC) -> str:
     """`minicom (process 123)`; "" when no other process is seen to have it. Other users' processes are seen only by
-    the lock they hold."""
+    the lock they hold. A pseudo terminal is open in the program that made it, so there only a lock counts."""
     try:
         real = os.path.realpath(device)
         status = Path(real).stat()
     except OSError:
         return ""
-    pid = _locker(status, proc) or _opener(real, proc)
+    pid = _locker(status, proc) or (0 if real.startswith(PTYS) else _opener(real, proc))
     return f"{_name(pid, proc)} (process {pid})" if pid else ""
 
 
