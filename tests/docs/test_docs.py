@@ -76,3 +76,15 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
         if not target.startswith(("http:", "https:", "mailto:")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_driver_has_a_page_and_the_index_is_fresh() -> None:
+    spec = importlib.util.spec_from_file_location("drivers_index", ROOT / "tools" / "drivers_index.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (DOCS / "drivers" / "README.md").read_text()
+    assert page == module.index(), "run: python tools/drivers_index.py"
+    without = re.findall(r"^\| (`[^`]+`) \|", page, re.M)
+    assert without == [], "docs/drivers/KEY.md is missing"

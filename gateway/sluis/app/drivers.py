@@ -2,7 +2,7 @@
 
 Built-in drivers run in this process. Each other source has a driver host, a process of its own (decision 0009). A
 changed file gets a new host; the old one serves until the new one has loaded, and stays when it does not. A version
-that fails again and again is put aside and the last good one takes its place (decision 0011).
+that fails again and again is put aside and the last good one takes its place (decision 0012).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When a version of a driver is put aside, and what is known of good ones (decision 0011)."""
+"""When a version of a driver is put aside, and what is known of good ones (decision 0012)."""
 
 from __future__ import annotations
 
