@@ -12,7 +12,7 @@ import pytest
 from sluis.links.ble.link import BleLink
 from sluis.links.ble.settings import BleSettings
 from sluis.model import Frame
-from sluis.runtime import SystemClock
+from sluis.runtime import Step, SystemClock
 from tests.conftest import a_free_port, eventually
 
 from .air import Adapter, Air, Peripheral
@@ -43,6 +43,8 @@ class Running:
 
     link: BleLink
     task: asyncio.Task[None]
+    steps: list[Step]
+    """What was tried on the ladder."""
 
     async def frames(self, source: str, count: int = 1) -> list[Frame]:
         """The next frames from a source; others are passed over."""
@@ -74,7 +76,9 @@ class Starter:
         spec = adapter if isinstance(adapter, str) else adapter.spec
         settings = {"retry_cap_s": 0.2, "call_timeout_s": 0.6, **settings}
         link = BleLink(BleSettings(adapter=spec, **settings), SystemClock())
-        made = Running(link, asyncio.ensure_future(link.run()))
+        steps: list[Step] = []
+        link.on_step(steps.append)
+        made = Running(link, asyncio.ensure_future(link.run()), steps)
         self.running.append(made)
         return made
 

@@ -122,7 +122,7 @@ async def test_a_source_that_names_a_characteristic_notifies(
     await other.advertise(bthome(20))
     await running.knows(other.address)
     await running.link.request(b"", to=f"{other.address}/{LEVEL}")
-    await eventually(lambda: running.link.notes()["connected"] == [SENSOR])
+    await eventually(lambda: running.link.notes()["connected"] == SENSOR)
 
 
 async def test_a_device_that_drops_notifies_again(start: Starter, adapter: Adapter, sensor: Peripheral) -> None:
@@ -166,7 +166,7 @@ async def test_more_devices_than_connections(start: Starter, adapter: Adapter, a
         await running.knows(address)
     answers = await asyncio.gather(*(running.link.request(b"", to=f"{address}/{LEVEL}") for address in addresses))
     assert [answer.data[0] for answer in answers] == [0, 1, 2, 3]
-    assert len(running.link.notes()["connected"]) == 1
+    assert running.link.notes()["connected"] == addresses[-1]
 
 
 async def test_pairing(start: Starter, adapter: Adapter, sensor: Peripheral) -> None:
@@ -244,7 +244,7 @@ async def test_an_adapter_that_is_pulled_out_and_put_back(start: Starter, adapte
     await eventually(lambda: SENSOR in running.link.notes()["connected"])
     await adapter.unplug()
     await eventually(lambda: not running.link.up)
-    assert running.link.notes()["connected"] == []
+    assert running.link.notes()["connected"] == ""
     await sensor.drop()
     await adapter.plug()
     await sensor.advertise(bthome(21))
@@ -261,8 +261,8 @@ async def test_a_mute_controller_is_noticed_and_cured_on_the_ladder(
     await sensor.advertise(bthome(20))
     await running.frames(SENSOR)
     adapter.controller.mute = True
-    await eventually(lambda: any(step["healed"] for step in running.link.notes()["steps"]), within_s=20)
-    steps = [(step["rung"], step["healed"]) for step in running.link.notes()["steps"]]
+    await eventually(lambda: any(step.healed for step in running.steps), within_s=20)
+    steps = [(step.rung, step.healed) for step in running.steps]
     assert steps == [("rescan", False), ("reopen", True)]
     await running.up()
     await running.frames(SENSOR)
@@ -292,12 +292,12 @@ async def test_a_quiet_air_is_no_fault(start: Starter, adapter: Adapter, sensor:
     await running.frames(SENSOR)
     await sensor.hush()
     await eventually(lambda: running.link.up and running.link.notes()["quiet"], within_s=20)
-    before = len(running.link.notes()["steps"])
+    before = len(running.steps)
     assert before == 2
     await sensor.advertise(bthome(21))
     await running.frames(SENSOR)
     assert not running.link.notes()["quiet"]
-    assert len(running.link.notes()["steps"]) == before
+    assert len(running.steps) == before
 
 
 async def test_silence_while_connected_is_asked_about_first(
@@ -311,7 +311,7 @@ async def test_silence_while_connected_is_asked_about_first(
     reads = sensor.reads
     await eventually(lambda: sensor.reads >= reads + 3)
     assert running.link.up
-    assert not running.link.notes()["steps"]
+    assert not running.steps
 
 
 async def test_it_stops_at_once_and_leaves_nothing(start: Starter, adapter: Adapter, sensor: Peripheral) -> None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -29,7 +28,7 @@ from sluis.links.ble.states import AdapterState, AdapterTrouble
 from sluis.links.loop import LoopLink
 from sluis.model import Frame, LinkError
 from sluis.runtime import Backoff, Clock, supervise
-from sluis.runtime.ladder import Rung, Step
+from sluis.runtime.ladder import Rung
 from sluis.runtime.waiting import within
 from sluis.sdk import Station
 from sluis.wire.advertising import uuid16
@@ -49,9 +48,6 @@ STEADY_S = 30.0
 
 STOP_WITHIN_S = 4.0
 """Longest to let go of everything when the gateway stops, which as a whole may take ten seconds."""
-
-STEPS_KEPT = 20
-"""Steps of recovery shown on the link's page."""
 
 
 class BleLink(LoopLink):
@@ -75,9 +71,7 @@ class BleLink(LoopLink):
         """Silence that is suspicious. Grows with every ladder that was climbed in vain."""
         self._scanned_us = self._heard_us = 0
         self._asking: dict[str, Question] = {}
-        self._steps: deque[Step] = deque(maxlen=STEPS_KEPT)
         self._make_ladder(Rung("rescan", self._backend.rest), *self._backend.cures())
-        self.on_step(self._steps.append)
 
     # -- what drivers use ---------------------------------------------------------------------------------
 
@@ -127,10 +121,6 @@ class BleLink(LoopLink):
             "repeats": self.air.repeats,
             "quiet": not self._used_to_hear or self._patience_s > self.settings.silent_after_s,
             **self._peers.notes(),
-            "steps": [
-                {"rung": one.rung, "at_us": one.at_us, "for_s": round(one.for_s, 1), "healed": one.healed}
-                for one in self._steps
-            ],
         }
 
     # -- scanning -----------------------------------------------------------------------------------------

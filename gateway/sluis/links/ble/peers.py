@@ -130,8 +130,13 @@ class Peers:
 
     def notes(self) -> dict[str, Any]:
         held = [device.address for device in self._devices.values() if device.peer is not None]
-        problems = {one.address: one.problem for one in self._devices.values() if one.problem}
-        return {"slots": self.slots.count, "connected": held, "waiting": self.slots.awaited, "not_notifying": problems}
+        problems = [f"{one.address}: {one.problem}" for one in self._devices.values() if one.problem]
+        return {
+            "slots": self.slots.count,
+            "connected": ", ".join(held),
+            "waiting": self.slots.awaited,
+            "not_notifying": "; ".join(problems),
+        }
 
     # -- connections --------------------------------------------------------------------------------------
 

@@ -83,10 +83,6 @@ async def its_address() -> str:
     return str(reply.body[0].value)
 
 
-def steps(link: BleLink) -> list[tuple[str, bool, float]]:
-    return [(step["rung"], step["healed"], step["for_s"]) for step in link.notes()["steps"]]
-
-
 async def heard(link: BleLink, sensor: Peripheral, celsius: float) -> None:
     """Until a frame with this value came."""
     await sensor.advertise(bthome(celsius), every_s=0.2)
@@ -106,6 +102,8 @@ async def main() -> None:
         silent_after_s=6.0, trial_s=10.0, retry_cap_s=1.0, call_timeout_s=6.0, connect_timeout_s=40.0
     )
     link = BleLink(settings, SystemClock())
+    steps: list[tuple[str, bool, float]] = []
+    link.on_step(lambda step: steps.append((step.rung, step.healed, round(step.for_s, 1))))
     running = asyncio.ensure_future(link.run())
 
     await until(lambda: link.state is AdapterState.NO_DBUS, "no D-Bus")
@@ -150,11 +148,11 @@ async def main() -> None:
     await heard(link, sensor, 24)
     tell("powered-off", cured=True)
 
-    before = len(steps(link))
+    before = len(steps)
     adapter.mute = True
-    await until(lambda: any(healed for _, healed, _ in steps(link)[before:]), "a cure of the mute controller", 150)
+    await until(lambda: any(healed for _, healed, _ in steps[before:]), "a cure of the mute controller", 150)
     await heard(link, sensor, 23)
-    tell("mute", steps=steps(link)[before:], reset=not adapter.mute)
+    tell("mute", steps=steps[before:], reset=not adapter.mute)
 
     daemon.send_signal(signal.SIGSTOP)
     await until(lambda: link.state is AdapterState.DAEMON_SILENT, "a silent daemon")
