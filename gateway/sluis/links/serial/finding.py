@@ -82,7 +82,7 @@ def _first(port: str, ports: Sequence[Found]) -> Found:
         return _only(port, [one for one in ports if one.usb is not None and _means(port, one.usb)])
     device = os.path.realpath(port)
     if not Path(device).exists():
-        raise PortProblem("missing", f"{port} is not there", hint="Plugged in? `sluis ports` lists what is.")
+        raise PortProblem("missing", f"{port} is not there", hint="Is it plugged in?")
     return next((one for one in ports if one.device == device), Found(device))
 
 
