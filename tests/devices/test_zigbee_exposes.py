@@ -43,3 +43,28 @@ def test_a_switch_with_two_endpoints_is_two_points() -> None:
     ]
     (sent,) = perform(driver, "state_right", True)
     assert json.loads(sent.data) == {"state_right": "ON"}
+
+
+def parts(exposes: list[dict[str, Any]], within: tuple[str, ...] = ()) -> list[str]:
+    """The key of every single value that a definition exposes, by the properties that lead to it."""
+    found: list[str] = []
+    for one in exposes:
+        if "features" in one:
+            composite = (one["property"],) if one.get("type") == "composite" else ()
+            found += parts(one["features"], (*within, *composite))
+        else:
+            found.append(".".join((*within, one["property"])))
+    return found
+
+
+@pytest.mark.parametrize("product", PRODUCTS, ids=lambda product: product["model"])
+def test_every_value_that_is_exposed_is_a_point(product: dict[str, Any]) -> None:
+    keys = {point.key.replace("_", ".") for point in driver_of(product).points()}
+    assert {part.replace("_", ".") for part in parts(product["exposes"])} == keys
+
+
+def test_the_products_are_of_all_sorts() -> None:
+    told = json.dumps(PRODUCTS)
+    assert len({(product["vendor"], product["model"]) for product in PRODUCTS}) >= 10
+    for sort in ('"light"', '"contact"', '"humidity"', '"energy"', '"action"', '"cover"', '"climate"', '"occupancy"'):
+        assert sort in told, sort
