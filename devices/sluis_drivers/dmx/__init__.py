@@ -1,0 +1,1 @@
+"""Lights on DMX universes, over the network."""
