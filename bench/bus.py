@@ -23,7 +23,7 @@ from sluis.links.serial import SerialLink, SerialSettings
 from sluis.runtime import SystemClock
 from sluis.runtime.patience import patient
 from sluis.sdk import Framing, Station
-from sluis.wire.framing import crc16
+from sluis.wire.modbus_rtu import crc16
 
 UNITS, REGISTERS = 32, 10
 ROUNDS = 5

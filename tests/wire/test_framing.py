@@ -17,7 +17,8 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterResponse,
 )
 
-from sluis.wire.framing import Splitter, answer_length, crc16, splitter
+from sluis.wire.framing import Splitter, splitter
+from sluis.wire.modbus_rtu import answer_length, crc16
 
 KINDS = {
     "line": {"kind": "line", "end": b"\r\n"},

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sluis.links.exchange import Exchange, Pace
 from sluis.model import Frame, LinkError, Stamp
 from sluis.sdk import Framing, Station
-from sluis.wire.framing import crc16
+from sluis.wire.modbus_rtu import crc16
 
 RTU = Framing("modbus-rtu")
 

@@ -94,7 +94,7 @@ class House:
 
     async def answers(self) -> bool:
         try:
-            return (await self.link.request(b"?\r", to="bus/1", timeout_s=0.5)).data == b"=?"
+            return (await self.link.request(b"?\r", to="bus/1", timeout_s=0.2)).data == b"=?"
         except LinkError:
             return False
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from sluis.links.exchange.cutting import RAW, by_silence, cutter, fits, speaker
 from sluis.links.exchange.echo import OwnVoice
+from sluis.links.exchange.late import Owed
 from sluis.links.exchange.pace import Pace
 from sluis.links.exchange.tally import Tally
 from sluis.links.exchange.turns import DEAD_AFTER, Turns
@@ -29,12 +30,6 @@ TURN_WITHIN_S = 25.0
 
 CROWDED_S = 0.25
 """A wire that does not fall quiet for this long is spoken on anyway: noise must not silence a bus for ever."""
-
-LATE_S = 0.2
-"""An answer may come at least this much after its deadline and still be known for a late one (at most as long again as
-the device was given). Smaller and a slow device's answer to an earlier question passes for the present one; larger
-and after a lost frame the answer to the next question is thrown away once without need."""
-
 
 OPENING_S = 0.3
 """Quiet that ends what a device says on a new connection, and to each line of its `opening` (a login, the wish for long
@@ -91,8 +86,7 @@ class Exchange:
         self._cuts: dict[str, _Cut] = {}
         self._question: _Question | None = None
         self._last = ""
-        self._owed: dict[str, list[tuple[bytes, float]]] = {}
-        """Source -> questions that were not answered in time, and until when their answers count as late."""
+        self._owed = Owed()
         self._greetings: dict[str, asyncio.Future[Frame]] = {}
         self._opened: set[str] = set()
         """Sources that have had their `opening` on this connection."""
@@ -231,9 +225,7 @@ class Exchange:
 
     def _owe(self, question: _Question, answer_s: float) -> None:
         """Remember that the answer to this one may come late."""
-        now = asyncio.get_running_loop().time()
-        owed = [one for one in self._owed.get(question.source, ()) if one[1] > now and one[0] != question.data]
-        self._owed[question.source] = [*owed[-3:], (question.data, now + max(LATE_S, answer_s))]
+        self._owed.add(question.source, question.data, asyncio.get_running_loop().time(), answer_s)
 
     async def _greeting(self, source: str, within_s: float) -> Frame:
         """What a station said when this connection was made."""
@@ -324,7 +316,7 @@ class Exchange:
         framing = self._framing(source)
         said_by = speaker(framing, source, frame)
         counted = self._tally.of(said_by)
-        if any(fits(framing, asked, frame) for asked, _ in self._owed.get(said_by, ())):
+        if self._owed.fits(said_by, framing, frame):
             counted.late += 1
         else:
             counted.unasked += 1
@@ -334,16 +326,9 @@ class Exchange:
         """Whether this is the answer, and not a late one to a question before that it would fit as well."""
         if question.answer.done() or not fits(question.framing, question.data, frame):
             return False
-        owed = self._owed.get(question.source)
-        if not owed:
-            return True
-        for entry in owed:
-            asked, until = entry
-            if asked != question.data and until > self._heard_at and fits(question.framing, asked, frame):
-                self._tally.of(question.source).late += 1
-                owed.remove(entry)
-                return False
-        return True
+        late = self._owed.takes(question.source, question.framing, frame, question.data, self._heard_at)
+        self._tally.of(question.source).late += late
+        return not late
 
     # -- silence ------------------------------------------------------------------------------------------
 
