@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from sluis.links.loop import LoopLink
 from sluis.links.net.address import Address, parse
 from sluis.links.net.peer import Peer
+from sluis.links.net.ping import PING, ping
 from sluis.links.net.settings import NetSettings
 from sluis.links.net.tcp import TcpPeer
 from sluis.links.net.udp import Port, UdpPeer
@@ -63,6 +64,8 @@ class NetLink(LoopLink):
 
     async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
         """With a `reply` that is not `to` the answer is the next frame that fits it: `+` after a broadcast."""
+        if to.startswith(PING):
+            return self._deliver(to, await ping(to.removeprefix(PING)))
         peer = self._peer(to)
         self._sent += bool(data)
         if not reply or reply == to:
