@@ -73,6 +73,7 @@ class Homie5(Driver):
         ),
         sources=("The Homie Convention, version 5 (homieiot.github.io, 2024-10)",),
         grade=Grade.GOLD,
+        proven="devices made with ebus-sdk, over a real mosquitto",
         acl=(">homie/5/{id}/#", "<homie/5/{id}/+/+/set", "<homie/5/$broadcast/#"),
         exemptions={"writable points perform": "a colour point takes #rrggbb only; the frames file sets every kind"},
     )

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from aioesphomeapi import api_pb2 as pb
-from tests.links.esphome.node import KEY, Node
 
 from sluis.links.esphome import EsphomeLink, EsphomeSettings
 from sluis.model import Availability, Command, FrameError, LinkError, Presence, Reading
@@ -17,6 +16,7 @@ from sluis.model.commands import SYSTEM
 from sluis.runtime import SystemClock
 from sluis.sdk.testing import Bench
 from sluis_drivers.esphome.native import EsphomeNative
+from tests.links.esphome.node import KEY, Node
 
 Eventually = Callable[..., Awaitable[None]]
 Start = Callable[[Awaitable[object]], asyncio.Task[object]]

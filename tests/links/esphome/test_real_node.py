@@ -17,11 +17,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.links.esphome.test_esphome import Gateway
 
 from sluis.links.esphome import EsphomeLink, EsphomeSettings
 from sluis.model import Availability
 from sluis.runtime import SystemClock
+from tests.links.esphome.test_esphome import Gateway
 
 Eventually = Callable[..., Awaitable[None]]
 Start = Callable[[Awaitable[object]], asyncio.Task[object]]
