@@ -19,10 +19,22 @@ from pymodbus.pdu import DecodePDU
 from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.simulator.simcore import SimCore
 
-from sluis.model import Command, ConfigError, Frame, Kind, OutOfRange, Quality, Reading, ReadOnly, Refused, UnknownPoint
+from sluis.model import (
+    Command,
+    ConfigError,
+    Frame,
+    Kind,
+    LinkError,
+    OutOfRange,
+    Quality,
+    Reading,
+    ReadOnly,
+    Refused,
+    UnknownPoint,
+)
 from sluis.model.commands import SYSTEM
 from sluis.model.units import fits
-from sluis.sdk.testing import START
+from sluis.sdk.testing import START, RecordingLink
 from sluis_drivers.modbus.device import Modbus
 from sluis_drivers.modbus.mapping import MAP_KEYS, REGISTER_KEYS, Register, RegisterMap, parsed, shipped
 from sluis_drivers.modbus.plan import blocks
@@ -360,6 +372,11 @@ async def test_what_is_wanted_rarely_is_asked_rarely() -> None:
     for _ in range(6):
         await driver.poll(peer)
     assert [question.address for question in peer.asked] == [1, 9, 1, 1, 1, 9, 1, 1]
+    with pytest.raises(LinkError):
+        await driver.poll(RecordingLink())
+    peer.asked.clear()
+    await driver.poll(peer)
+    assert [question.address for question in peer.asked] == [1, 9], "everything, after a loss"
     slower = told(text, every_s=60)
     assert slower.poll_every_s() == 60
     assert {point.every_s for point in slower.points()} == {60}

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sluis.model import ConfigError, ReadOnly, Refused
+from sluis.model import ConfigError, LinkError, ReadOnly, Refused
 from sluis.sdk import (
     About,
     Ask,
@@ -143,12 +143,16 @@ class Modbus(Driver):
         return min((block.every_s for block in self._blocks), default=None)
 
     async def poll(self, link: Link) -> None:
-        """Ask the blocks whose turn it is: what is wanted every 60 s is asked at each sixth round of 10 s. The count of
-        rounds is all that this driver remembers, and only `poll` does."""
+        """Ask the blocks whose turn it is: what is wanted every 60 s is asked at each sixth round of 10 s, and everything
+        after a loss. The count of rounds is all that this driver remembers, and only `poll` does."""
         turn, base_s = next(self._rounds), self.poll_every_s() or 1.0
-        for block in self._blocks:
-            if turn % max(1, round(block.every_s / base_s)) == 0:
-                await self._request(link, self._question(block))
+        try:
+            for block in self._blocks:
+                if turn % max(1, round(block.every_s / base_s)) == 0:
+                    await self._request(link, self._question(block))
+        except LinkError:
+            self._rounds = itertools.count()
+            raise
 
     async def perform(self, link: Link, command: Command) -> None:
         """Write, and read back. The device's own refusal is the command's."""
