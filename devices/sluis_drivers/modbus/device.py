@@ -143,8 +143,8 @@ class Modbus(Driver):
         return min((block.every_s for block in self._blocks), default=None)
 
     async def poll(self, link: Link) -> None:
-        """Ask the blocks whose turn it is: what is wanted every 60 s is asked at each sixth round of 10 s, and everything
-        after a loss. The count of rounds is all that this driver remembers, and only `poll` does."""
+        """Ask the blocks whose turn it is: what is wanted every 60 s is asked at each sixth round of 10 s, and all of
+        them after a loss. The count of rounds is all that this driver remembers, and only `poll` does."""
         turn, base_s = next(self._rounds), self.poll_every_s() or 1.0
         try:
             for block in self._blocks:
