@@ -55,6 +55,7 @@ class Pump:
         for one in (self.warm, self.power):
             one.mqtt_client.disconnect()
             one.mqtt_client.loop_stop()
+            one.mqtt_client._reset_sockets()  # paho leaves its own pair of sockets to the garbage collector
 
 
 async def test_it_is_found_read_and_commanded(
