@@ -50,6 +50,11 @@ FINDER = "mdns"
 """The kind of link on which devices of other links are found."""
 
 
+HEARD_BY_MANY = frozenset({"mqtt", "ble"})
+"""Kinds of link on which two drivers may hold what is one thing to a person: the advertisements of a sensor and what
+it says in a connection; a topic that two families read. There nobody's question is another's answer."""
+
+
 class Register:
     """Devices by key. All methods run on the event loop."""
 
@@ -175,7 +180,9 @@ class Register:
     # -- people decide ------------------------------------------------------------------------------------
 
     async def adopt(self, key: str, *, name: str, area: str, asset_number: str = "", actor: Actor) -> Device:
-        """Take a discovered (or ignored, or retired) device into use."""
+        """Take a discovered (or ignored, or retired) device into use. AlreadyThere when another driver owns it."""
+        held = self.entry(key).device
+        self._one_owner(held.driver, held.link, held.native_id)
         return await self._decide(
             key, actor, "adopted", state=DeviceState.ADOPTED, name=name, area=area, asset_number=asset_number
         )
@@ -202,6 +209,7 @@ class Register:
         told = answers(cls.about, setup or {})
         source = self._source(cls, link, address)
         check(cls, source, {"setup": told})
+        self._one_owner(driver, link, source)
         entry = self.by_native(driver, source)
         if entry is not None and entry.device.state is DeviceState.ADOPTED:
             raise AlreadyThere(f"{entry.device.label} is in use with driver {driver} at {source}")
@@ -216,6 +224,20 @@ class Register:
         return await self.adopt(
             entry.device.key, name=name or source, area=area, asset_number=asset_number, actor=actor
         )
+
+    def _one_owner(self, driver: str, link: str, native_id: str) -> None:
+        """AlreadyThere when another driver speaks to this very device: two would ask it at cross purposes, and each
+        would take the other's answers for its own."""
+        if self.links.get(link, "mqtt") in HEARD_BY_MANY:
+            return
+        for entry in self:
+            held = entry.device
+            mine = (held.link, held.native_id) == (link, native_id) and held.driver != driver
+            if mine and held.state is DeviceState.ADOPTED:
+                raise AlreadyThere(
+                    f"{held.label} is in use with driver {held.driver} at {native_id}",
+                    hint="One device has one driver. Take it out of use first to give it another.",
+                )
 
     def home(self, cls: type[Driver], link: str, kind: str) -> str:
         """The link that a device announced on `link` is spoken to; "" when there is none of its kind."""

@@ -221,3 +221,17 @@ async def test_an_unpolled_driver_says_so() -> None:
     with pytest.raises(NotImplementedError, match="not polled"):
         await Driver.poll(Meter("one/3"), ReplayLink("one", ManualClock(), kind="serial"))
     assert issubclass(LinkError, ConnectionError)
+
+
+async def test_a_device_has_one_driver(house: House) -> None:
+    """Two would ask it at cross purposes. Another bus has another meter at that address."""
+    first = await house.register.add("meter", "one", "3", setup={"map": "a"}, actor=SYSTEM)
+    with pytest.raises(AlreadyThere, match="in use with driver meter"):
+        await house.register.add("teller", "one", "3", actor=SYSTEM)
+    assert [one.key for one in house.register.devices()] == [first.key]
+    await house.register.add("teller", "two", "3", actor=SYSTEM)
+    await house.register.retire(first.key, SYSTEM)
+    second = await house.register.add("teller", "one", "3", actor=SYSTEM)
+    with pytest.raises(AlreadyThere, match="in use with driver teller"):
+        await house.register.adopt(first.key, name="Meter", area="", actor=SYSTEM)
+    assert second.driver == "teller"
