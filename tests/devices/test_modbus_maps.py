@@ -38,7 +38,7 @@ from sluis.sdk.testing import START, RecordingLink
 from sluis_drivers.modbus.device import Modbus
 from sluis_drivers.modbus.mapping import MAP_KEYS, REGISTER_KEYS, Register, RegisterMap, parsed, shipped
 from sluis_drivers.modbus.plan import blocks
-from sluis_drivers.modbus.values import bytes_of, shortest, words_of
+from sluis_drivers.modbus.values import bytes_of, scaled, shortest, words_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "drivers" / "modbus.md"
 PYMODBUS = {
@@ -215,6 +215,14 @@ async def test_a_shipped_map_writes_what_may_be_written(name: str) -> None:
         await driver.perform(peer, command(one.point.key, value))
         assert await peer.holds(3, one.write_address, 1) == [raw]
         assert peer.asked[-1].function_code == one.function, "it is read back"
+
+
+def test_an_overflow_of_a_carlo_gavazzi_never_passes_for_good() -> None:
+    """Its upper word is 7FFF (protocol of the EM24, section 2.2); the lower one may be anything."""
+    for one in (one for one in parsed(shipped()["carlo-gavazzi-em340"], "").registers if one.type == "s32"):
+        for low in (0, 1, 0x8000, 0xFFFE):
+            assert one.point.maximum is not None, one.point.key
+            assert scaled(0x7FFF0000 | low, one.scale, one.offset) > one.point.maximum, one.point.key
 
 
 def test_power_of_an_sdm630_is_asked_with_few_questions() -> None:

@@ -54,10 +54,8 @@ class P1(Driver):
         models=(),
         match=LinkMatch(kinds=("serial", "net")),
         sources=(
-            "Dutch Smart Meter Requirements, P1 companion standard 2.2, 3.0, 4.2.2 and 5.0.2, sections 5 and 6",
-            "e-MUCS P1 1.7.1 (Fluvius)",
-            "P1 Luxembourg 1.1.3",
-            "dsmr-parser 1.11, telegram_specifications",
+            "dsmr-parser 1.11, telegram_specifications: DSMR 2.2 to 5, Fluvius, Luxembourg, Sweden",
+            "published telegrams of DSMR 2.2, 3, 4.2, 5, Fluvius and a heat meter (ndokter/dsmr_parser, test/)",
         ),
         grade=Grade.SILVER,
         framing=Framing("p1", max_bytes=8192),

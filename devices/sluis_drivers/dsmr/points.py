@@ -71,7 +71,8 @@ MEDIA: Mapping[int, Point] = {
     11: _point("cold", "Cold", "energy", "GJ", minimum=0),
     12: _point("heat", "Heat", "energy", "GJ", minimum=0),
 }
-"""M-Bus device type (EN 13757-3, table 3) -> point, whose key gets the channel: `gas_1`."""
+"""M-Bus device type (those of EN 13757) -> point, whose key gets the channel: `gas_1`. 3, 4 and 7 occur in published
+telegrams; the others were not met there."""
 
 UNITS: Mapping[str, tuple[str, float]] = {
     "m3": ("m³", 1), "W": ("kW", 0.001), "Wh": ("kWh", 0.001), "MWh": ("kWh", 1000), "MJ": ("GJ", 0.001),

@@ -50,10 +50,10 @@ TCP = Framing("length", length_at=4, length_bytes=2, length_adds=6, same=((0, 0,
 """MBAP header: an answer repeats transaction and unit of its question."""
 
 RTU_ANSWER_S = 1.0
-"""How long a unit on a pair may take, where its map does not say: from 1 s to several at 9600 Bd (serial line
-V1.02, section 2.4.1), while meters take 10 to 200 ms. Longer and a dead unit costs the others of its pair more."""
+"""How long a unit on a pair may take, where its map does not say; mbpoll gives as long. Longer and a dead unit costs
+the others of its pair more; shorter and a slow one is taken for dead."""
 TCP_ANSWER_S = 5.0
-"""A gateway behind TCP has a time-out of its own, of 1 to 3 s, and says so with exception 11: that has to arrive."""
+"""A gateway behind TCP waits for its units itself, and says with exception 11 that one is silent: that must arrive."""
 
 
 class Modbus(Driver):
