@@ -44,6 +44,7 @@ from sluis.model.readings import Availability
 from sluis.panel.door import Door
 from sluis.panel.ports import House
 from sluis.panel.reports import (
+    AskReport,
     BudgetLine,
     DriverReport,
     LinkReport,
@@ -316,6 +317,14 @@ ValueError: 'presure' is not a known quantity; did you mean 'pressure'?
 """
 
 
+ASKED = (
+    AskReport("bindkey", "Bind key", "text", secret=True, hint="From the device's own app."),
+    AskReport("every_s", "Seconds between two measurements", "number", default=60),
+    AskReport("map", "Register map", "text", ("klein", "groot"), required=True),
+    AskReport("custom", "Own register map", "text", hint="TOML; where the map is `custom`."),
+    AskReport("loud", "Loud", "switch", default=True),
+)
+
 STEPS = (
     Step("mqtt", "reconnect", 1_795_400_000_000_000, 0.4, True, "the broker closed the connection"),
     Step("ble", "rescan", 1_795_420_000_000_000, 5.1, False, "the adapter answers nothing"),
@@ -371,7 +380,9 @@ class System:
             DriverReport("homeassistant", "Home Assistant", ("MQTT discovery",), "gold", "built-in", 6),
             DriverReport("shelly-gen2", "Shelly", ("Plus", "Pro"), "silver", "built-in", 4),
             DriverReport("tasmota", "Tasmota", ("all",), "silver", "built-in", 5),
-            DriverReport("school", "Kanaal", ("Serie 2",), "draft", "built-in", len(THINGS)),
+            DriverReport("school", "Kanaal", ("Serie 2",), "draft", "built-in", len(THINGS), setup=ASKED[:2]),
+            DriverReport("lijn", "Kanaal", ("K1",), "draft", "built-in", kinds=("ble",), addable=True, setup=ASKED),
+            DriverReport("knx-points", "KNX", ("all",), "silver", "built-in", kinds=("knx",), addable=True),
         ]
 
     def readiness(self) -> Readiness:

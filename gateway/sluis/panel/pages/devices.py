@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from sluis.model import Actor, Kind, OutOfRange, Point, Receipt, Role, SluisError, UnknownPoint, Value
+from sluis.model import Actor, Device, Kind, OutOfRange, Point, Receipt, Role, SluisError, UnknownPoint, Value
 from sluis.panel.auth import HouseDep, VisitorDep, device_for
 from sluis.panel.errors import NotPermitted
 from sluis.panel.pages import site
+from sluis.panel.pages.asks import setup_of
 from sluis.panel.pages.guards import Operator, Technician, Viewer
 from sluis.panel.pages.render import open_alerts, page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
 from sluis.panel.pages.views import AGE_LIMIT_S, device_view
 from sluis.panel.pages.words import PROBLEMS, STAGES, STATES
 from sluis.panel.ports import House
+from sluis.panel.visitor import Visitor
 
 router = APIRouter()
 
@@ -40,6 +43,23 @@ async def device(
 ) -> Response:
     """Everything about one device."""
     found = device_for(house, actor, key)
+    return await device_page(request, house, visitor, actor, found, point=point, edit=edit)
+
+
+async def device_page(
+    request: Request,
+    house: House,
+    visitor: Visitor,
+    actor: Actor,
+    found: Device,
+    *,
+    point: str = "",
+    edit: str = "",
+    setup: Mapping[str, Any] | None = None,
+    status: int = 200,
+) -> Response:
+    """The page of a device; `setup` is the form of its driver's questions, after an answer that did not fit."""
+    key = found.key
     speech, now_us = speech_of(request), house.clock.stamp().at_us
     view = device_view(house.register, found, actor, speech, now_us)
     causes = site.causes_of(house, [one for one in await open_alerts(house, visitor) if one.device == key], speech)
@@ -51,6 +71,8 @@ async def device(
         request,
         "device.html",
         section="areas",
+        status=status,
+        setup=setup or setup_of(house, actor, found),
         view=view,
         device=found,
         causes=causes,
