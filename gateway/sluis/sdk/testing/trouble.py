@@ -222,12 +222,14 @@ def _grows(driver: Driver, sample: Frame) -> str:
     began = tracemalloc.is_tracing()
     if not began:
         tracemalloc.start()
+    gc.freeze()  # what was there before is not looked through again at each count: it may be a whole program
     try:
         problem = _pour(fresh, sample, range(FILL))
         full = _held()
         problem = problem or _pour(fresh, sample, range(FILL, FILL + FLOOD))
         grew = _held() - full
     finally:
+        gc.unfreeze()
         if not began:
             tracemalloc.stop()
     return problem or (f"{FLOOD} messages more, {grew} bytes more held" if grew > GREW_MAX else "")
