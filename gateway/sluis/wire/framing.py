@@ -2,8 +2,9 @@
 
 Theory of operation. A splitter is fed bytes in whatever pieces the wire hands over, and returns the frames that have
 become whole; how the stream was cut into pieces never matters. It knows no time: who owns the wire calls `silence`
-when nothing came for the kind's gap. Whatever it is fed, it raises nothing and holds at most `max_bytes`: a peer that
-never ends a line is dropped until the next end, and counted.
+when nothing came for the kind's gap. Whatever it is fed, it raises nothing and holds at most `max_bytes` (P1: that for
+the telegram, and again for the line that comes next): a peer that never ends a line is dropped until the next end, and
+counted.
 
 `line` frames come without their end; all others come whole, from the first byte to the last.
 """
