@@ -15,9 +15,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from sluis.app.scanning import Scanning
 from sluis.control import Control
 from sluis.intake import Register
 from sluis.intake.ports import Batch, Row
+from sluis.intake.scan import Scan
 from sluis.model import (
     Actor,
     Announcement,
@@ -330,6 +332,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         system=System(),
         backups=Backups(),
         recovery=LinkSteps(database),
+        scanning=Scanning(Scan(register, clock), System().links, audit, lambda: ()),
         door=door,
         broker=BrokerAccounts(),
     )

@@ -29,6 +29,7 @@ from sluis.app.lock import only_one
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
 from sluis.app.recordings import Recordings
+from sluis.app.scanning import Scanning
 from sluis.app.system import System
 from sluis.app.timekeeper import Timekeeper
 from sluis.app.watching import build_watching
@@ -264,6 +265,7 @@ class Gateway:
             self.broker.reload()
 
     def _house(self) -> House:
+        system = System(self)
         return House(
             clock=self.clock,
             bus=self.bus,
@@ -274,9 +276,10 @@ class Gateway:
             explain=self.watching.explain,
             history=self.history,
             audit=self.audit,
-            system=System(self),
+            system=system,
             backups=self.backups,
             recovery=self.link_steps,
+            scanning=Scanning(self.intake.scan, system.links, self.audit),
             door=self.door,
             broker=self._broker_accounts(),
         )

@@ -27,6 +27,7 @@ TABLE = {
         "set": ("sluis.cli.commands:set_point", "Set a point, and wait until the device confirms."),
         "watch": ("sluis.cli.commands:watch", "Print changes as they happen."),
         "why": ("sluis.cli.commands:why", "Explain a value: what led to it."),
+        "scan": ("sluis.cli.scan:scan", "Show live what is in the air and on the wires."),
         "discovered": ("sluis.cli.devices:discovered", "List devices that were seen but are not in use."),
         "adopt": ("sluis.cli.devices:adopt", "Take a discovered device into use."),
         "add": ("sluis.cli.devices:add", "Take into use a device that cannot announce itself."),

@@ -56,7 +56,11 @@ class Adverts:
         self._counts[source] = count + 1
         if count >= FIRST and count % EVERY:
             return ()
-        return tuple(dict.fromkeys(self._fitting(frame.data)))
+        return self.fitting(frame)
+
+    def fitting(self, frame: Frame) -> tuple[type[Driver], ...]:
+        """Those whose `BleMatch` this advertisement fits, worth looking or not."""
+        return tuple(dict.fromkeys(self._fitting(frame.data))) if "/" not in frame.source else ()
 
     def _fitting(self, data: bytes) -> Iterable[type[Driver]]:
         try:

@@ -25,6 +25,7 @@ from sluis.intake.carriers import Carriers
 from sluis.intake.entry import Entry
 from sluis.intake.ports import Batch, Delivery, FrameLink, OccurrenceRow, ReadingStore, Row
 from sluis.intake.register import Register
+from sluis.intake.scan import Scan
 from sluis.model import (
     Announcement,
     DeviceState,
@@ -76,6 +77,7 @@ class Intake:
     ) -> None:
         self.register = register
         self.carriers = Carriers(register, bus)
+        self.scan = Scan(register, clock)
         self.frames = 0
         self.readings = 0
         self.duplicates = 0
@@ -161,6 +163,7 @@ class Intake:
         while True:
             await self._clock.sleep(1.0)
             now = self._clock.stamp()
+            self.scan.expire(now.mono_us)
             events: list[Event] = []
             for entry in self.register:
                 if entry.device.state is DeviceState.ADOPTED:
@@ -201,6 +204,8 @@ class Intake:
                 delivered[frame.delivery] = digest
                 numbers.append(frame.delivery)
                 digests.append(digest)
+            if self.scan.on:
+                self.scan.note(link.kind, frame)
             claimed = self._sniff(link, frame, events)
             for entry in self.register.routes.of(frame.link, frame.source):
                 claimed = True

@@ -74,6 +74,8 @@ class Register:
         """Strangers that gave way to newer ones because `max_discovered` was reached."""
         self.links: dict[str, str] = {}
         """Name -> kind of the links there are; intake fills it."""
+        self.everything = False
+        """Whether links of topics are to listen to all there are: while somebody scans."""
         self.filters_changed = asyncio.Event()
         self.polls_changed = asyncio.Event()
         self.routes = Routes()
@@ -152,7 +154,8 @@ class Register:
         families = {
             source for cls in self.registry if kind in cls.about.match.kinds for source in cls.about.match.filters
         }
-        return frozenset(families | self.routes.filters(link))
+        everything = {"#"} if self.everything and kind == "mqtt" else set()
+        return frozenset(families | self.routes.filters(link) | everything)
 
     def sniffers(self, kind: str, source: str) -> list[type[Driver]]:
         """The driver classes that may find an announcement in any frame from `source` on a link of this kind."""
@@ -169,6 +172,11 @@ class Register:
         for an advertisement by what it says."""
         by_source = self.sniffers(kind, frame.source)
         return by_source if kind != "ble" else (*by_source, *self.adverts.families(frame))
+
+    def lookers(self, kind: str, frame: Frame) -> Sequence[type[Driver]]:
+        """The same, however often this advertiser was looked at."""
+        by_source = self.sniffers(kind, frame.source)
+        return by_source if kind != "ble" else (*by_source, *self.adverts.fitting(frame))
 
     @property
     def adverts(self) -> Adverts:

@@ -22,7 +22,15 @@ from sluis.model import (
     User,
     Value,
 )
-from sluis.panel.reports import DriverReport, FaultReport, LinkReport, Readiness, StorageReport, SystemReport
+from sluis.panel.reports import (
+    DriverReport,
+    FaultReport,
+    LinkReport,
+    Readiness,
+    ScanReport,
+    StorageReport,
+    SystemReport,
+)
 from sluis.runtime import Bus, Clock, Step
 from sluis.sdk import Driver
 from sluis.twins import Twin
@@ -253,6 +261,13 @@ class System(Protocol):
     async def storage(self) -> StorageReport: ...
 
 
+class Scanning(Protocol):
+    """Listening to everything for a while. See `sluis.app.scanning`."""
+
+    async def begin(self, for_s: float, actor: Actor) -> ScanReport: ...
+    async def report(self) -> ScanReport: ...
+
+
 class RungTally(Protocol):
     """How often a rung of a link's ladder was tried, and what it was good for."""
 
@@ -352,6 +367,7 @@ class House:
     system: System
     backups: Backups
     recovery: Recovery
+    scanning: Scanning
     door: Door
     broker: BrokerAccounts | None = None
     """None where the broker is somebody else's."""

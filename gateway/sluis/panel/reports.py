@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,3 +178,29 @@ class DriverReport:
     addable: bool = False
     """Its devices cannot announce themselves: a person adds them."""
     setup: tuple[AskReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FreePort:
+    """A serial port that is there, and that no link is set up for."""
+
+    device: str
+    setting: str
+    """What to write in the setting `port`."""
+    words: str
+    """Maker and model, as the adapter says them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan has heard until now."""
+
+    left_s: float
+    """How long it goes on; 0 when it is over."""
+    left_out: int
+    """Frames of sources for which there was no room."""
+    heard: Sequence[Any]
+    """`sluis.intake.scan.Heard`."""
+    down: Sequence[LinkReport]
+    """Links on which nothing can be heard."""
+    free_ports: Sequence[FreePort]

@@ -21,8 +21,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sluis.app.scanning import Scanning
 from sluis.control import Control
 from sluis.intake import Register
+from sluis.intake.scan import Scan
 from sluis.model import (
     Actor,
     AlertChanged,
@@ -543,6 +545,7 @@ async def serve(folder: Path, *, users: bool) -> None:
         system=System(clock, bus),
         backups=Backups(clock),
         recovery=recovery,
+        scanning=Scanning(Scan(register, clock), System(clock, bus).links, audit, lambda: ()),
         door=door,
     )
     for step in STEPS:
