@@ -83,6 +83,8 @@ class Heard:
     looks: int = 0
     found: set[tuple[str, str]] = field(default_factory=set)
     """(driver, native id) of the devices that drivers found in it."""
+    announces: bool = False
+    """A driver made something of it: a device, a part of one, a list of them."""
     routed: set[str] = field(default_factory=set)
     """Keys of the devices in use that its frames belong to; the first few."""
 
@@ -147,7 +149,9 @@ class Scan:
         one.routed |= {entry.device.key for entry in routed}
         for cls in self._register.lookers(one.kind, frame):
             one.drivers = tuple(dict.fromkeys((*one.drivers, cls.about.key)))
-            one.found |= {(cls.about.key, native_id) for native_id in _announced(cls, frame)}
+            said = _said(cls, frame)
+            one.announces = one.announces or bool(said)
+            one.found |= {(cls.about.key, item.native_id) for item in said if isinstance(item, Announcement)}
 
     def heard(self) -> list[Heard]:
         """Every source with what has become of it until now, the strongest first on a radio, else by name."""
@@ -172,11 +176,12 @@ class Scan:
 
     def _verdict(self, one: Heard, owners: dict[tuple[str, str], str]) -> tuple[str, Why]:
         key = min(one.routed, default="") or owners.get(("" if one.kind == "ble" else one.link, one.source), "")
-        if not key and len(one.found) > 1:
-            return "", Why.ANNOUNCEMENT
-        if not key and one.found:
-            entry = self._register.by_native(*next(iter(one.found)))
-            key = entry.device.key if entry else ""
+        if not key and one.announces:
+            known = [self._register.by_native(driver, native_id) for driver, native_id in one.found]
+            keys = [entry.device.key for entry in known if entry is not None]
+            if one.kind == "mqtt" or len(keys) != 1:
+                return "", Why.ANNOUNCEMENT  # a topic of its own is among its device's
+            key = keys[0]
         try:
             return (key, OF_STATE[self._register.device(key).state]) if key else ("", _unowned(one))
         except UnknownDevice:  # it has withdrawn meanwhile
@@ -194,9 +199,9 @@ def root_of(kind: str, source: str) -> str:
     return source.partition("/")[0] if kind in ("ble", "esphome") else source
 
 
-def _announced(cls: type[Driver], frame: Frame) -> list[str]:
-    """Native ids that a family finds in a frame. Its faults are intake's to count."""
+def _said(cls: type[Driver], frame: Frame) -> list[object]:
+    """What a family makes of a frame. Its faults are intake's to count."""
     try:
-        return [item.native_id for item in cls.sniff(frame) if isinstance(item, Announcement) and item.native_id]
+        return list(cls.sniff(frame))
     except Exception:  # a damaged frame, or a stranger's code
         return []

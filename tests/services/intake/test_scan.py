@@ -32,7 +32,13 @@ async def test_each_source_has_its_device_and_its_reason(site: Site) -> None:
     await site.register.retire("probe-gone", SYSTEM)
     site.intake.scan.begin(30)
     site.link.feed(("p/used/data", b'{"t": 20}'), ("p/used/x/deep/down", b"1"), ("p/ignored/data", b"1"))
-    site.link.feed(hello("fresh"), ("p/gone/will", b"offline"), ("stranger/kitchen/lamp", b"on"), ("p/odd/hello", b""))
+    site.link.feed(
+        hello("fresh"),
+        ("p/gone/will", b"offline"),
+        ("stranger/kitchen/lamp", b"on"),
+        ("p/odd/hello", b""),
+        ("p/many/hello", b"{"),
+    )
     await site.settle()
     assert whys(site.intake.scan) == {
         "p/used": ("in-use", "probe-used"),
@@ -40,7 +46,8 @@ async def test_each_source_has_its_device_and_its_reason(site: Site) -> None:
         "p/fresh": ("waiting", "probe-fresh"),
         "p/gone": ("retired", "probe-gone"),
         "stranger/kitchen": ("no-driver", ""),
-        "p/odd": ("nothing-made", ""),
+        "p/odd": ("announcement", ""),
+        "p/many": ("nothing-made", ""),
     }
     used = next(one for one in site.intake.scan.heard() if one.source == "p/used")
     assert (used.count, used.sample, used.drivers) == (2, b'{"t": 20}', ())
