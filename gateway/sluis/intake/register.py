@@ -305,6 +305,24 @@ class Register:
         """Out of use; the history stays."""
         return await self._decide(key, actor, "retired", state=DeviceState.RETIRED)
 
+    async def relate(self, key: str, other: str, actor: Actor) -> Device:
+        """A person says that `key` is another path to the device `other`. Both stay devices of their own.
+
+        ConfigError where that would be a circle or a chain: all paths lead to one device.
+        """
+        first, second = self.device(other), self.device(key)
+        if first.key == second.key:
+            raise ConfigError("is the device itself", where=other)
+        if first.same_as:
+            raise ConfigError(f"is itself another path to {first.same_as}", where=other, hint="Relate it to that one.")
+        if any(entry.device.same_as == key for entry in self):
+            raise ConfigError("has other paths that lead to it", where=key, hint="Relate the two the other way round.")
+        return await self._decide(key, actor, "related", same_as=other)
+
+    async def unrelate(self, key: str, actor: Actor) -> Device:
+        """Undo `relate`."""
+        return await self._decide(key, actor, "unrelated", same_as="")
+
     async def _decide(self, key: str, actor: Actor, what: str, **changes: Any) -> Device:
         entry = self.entry(key)
         before = entry.device

@@ -40,6 +40,8 @@ class Device:
     firmware: str = ""
     parent: str = ""
     """Key of the device that carries this one's traffic (a bridge); "" for none."""
+    same_as: str = ""
+    """Key of the device that a person said this is another path to (its Bluetooth beside its MQTT); "" for none."""
     description: Mapping[str, Any] = field(default_factory=dict)
     """What the device announced, by fragment; JSON. The driver instance is made from this."""
     discovered_at_us: int = 0

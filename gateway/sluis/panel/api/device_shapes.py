@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sluis.model import Device, Point, Value
-from sluis.panel.api.shapes import In, Label, Name, Out
+from sluis.panel.api.shapes import In, Key, Label, Name, Out
 from sluis.panel.ports import Register
 from sluis.twins import Twin
 
@@ -58,6 +58,8 @@ class DeviceOut(Out):
     serial: str
     firmware: str
     parent: str
+    same_as: str
+    """Key of the device that this is another path to; "" for none."""
     discovered_at_us: int
     adopted_at_us: int
     fault: str = ""
@@ -90,6 +92,13 @@ class DeviceSetup(In):
     """Answers to what the driver asks; those left out stay."""
 
     setup: dict[str, bool | int | float | str]
+
+
+class SameAs(In):
+    """A person's word that two devices are one thing."""
+
+    other: Key
+    """Key of the device that this one is another path to."""
 
 
 class DeviceChange(In):
@@ -159,6 +168,7 @@ def device_out(register: Register, device: Device) -> DeviceOut:
         serial=device.serial,
         firmware=device.firmware,
         parent=device.parent,
+        same_as=device.same_as,
         discovered_at_us=device.discovered_at_us,
         adopted_at_us=device.adopted_at_us,
         fault=register.fault(device.key),

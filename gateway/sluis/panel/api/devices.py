@@ -17,6 +17,7 @@ from sluis.panel.api.device_shapes import (
     FrameOut,
     NewDevice,
     PointOut,
+    SameAs,
     device_out,
     point_out,
 )
@@ -76,6 +77,21 @@ async def configure_device(house: HouseDep, actor: CanAdopt, device: DeviceKey, 
     """Tell the driver of a device what it asks: a bind key, a register map. What is secret is never shown again."""
     device_for(house, actor, device, Role.TECHNICIAN)
     return device_out(house.register, await house.register.configure(device, wish.setup, actor))
+
+
+@router.post("/devices/{device}/same-as")
+async def relate_device(house: HouseDep, actor: CanAdopt, device: DeviceKey, wish: SameAs) -> DeviceOut:
+    """Say that a device is another path to another one (its Bluetooth beside its MQTT). Both stay devices."""
+    device_for(house, actor, device, Role.TECHNICIAN)
+    device_for(house, actor, wish.other, Role.TECHNICIAN)
+    return device_out(house.register, await house.register.relate(device, wish.other, actor))
+
+
+@router.delete("/devices/{device}/same-as")
+async def unrelate_device(house: HouseDep, actor: CanAdopt, device: DeviceKey) -> DeviceOut:
+    """Undo that."""
+    device_for(house, actor, device, Role.TECHNICIAN)
+    return device_out(house.register, await house.register.unrelate(device, actor))
 
 
 @router.get("/discovered")
