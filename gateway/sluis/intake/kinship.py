@@ -53,12 +53,36 @@ class Kin:
     """What is equal, or near."""
 
 
+class Kinships:
+    """Devices by what speaks for them, so that many can be asked about at once."""
+
+    def __init__(self, devices: Iterable[Device]) -> None:
+        self._by_address: dict[str, list[Device]] = {}
+        self._by_serial: dict[str, list[Device]] = {}
+        for device in devices:
+            for address in addresses(device):
+                self._by_address.setdefault(address, []).append(device)
+            if device.serial:
+                self._by_serial.setdefault(device.serial.casefold(), []).append(device)
+
+    def of(self, device: Device) -> list[Kin]:
+        """The devices that seem to be this one, most likely first. A device and what it carries are two things; so
+        are two devices that one driver tells apart on one link, and those that a person has related already."""
+        mine = addresses(device)
+        others = {other.key: other for other in self._candidates(device, mine) if _may_be(device, other)}
+        found = [kin for other in others.values() if (kin := _kin(device, mine, other)) is not None]
+        return sorted(found, key=lambda kin: (-kin.confidence, kin.other))
+
+    def _candidates(self, device: Device, mine: frozenset[str]) -> Iterable[Device]:
+        yield from self._by_serial.get(device.serial.casefold(), ()) if device.serial else ()
+        for address in mine:
+            for step in range(-NEXT, NEXT + 1):
+                yield from self._by_address.get(f"{max(0, int(address, 16) + step):0{len(address)}x}", ())
+
+
 def kin_of(device: Device, others: Iterable[Device]) -> list[Kin]:
-    """The devices that seem to be this one, most likely first. A device and what it carries are two things; so are
-    two devices that one driver tells apart on one link, and those that a person has related already."""
-    mine = addresses(device)
-    found = [kin for other in others if _may_be(device, other) and (kin := _kin(device, mine, other)) is not None]
-    return sorted(found, key=lambda kin: (-kin.confidence, kin.other))
+    """The same for one device."""
+    return Kinships(others).of(device)
 
 
 def _may_be(device: Device, other: Device) -> bool:

@@ -9,7 +9,20 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from sluis.panel.pages import adding, alerts, assets, devices, discovered, entrance, home, links, people, rules, system
+from sluis.panel.pages import (
+    adding,
+    alerts,
+    assets,
+    devices,
+    discovered,
+    entrance,
+    home,
+    links,
+    paths,
+    people,
+    rules,
+    system,
+)
 from sluis.panel.pages.energy import EnergyCard
 
 
@@ -17,5 +30,5 @@ def install(app: FastAPI) -> None:
     """Add the pages, static files and the error page to the application."""
     app.state.error_page = entrance.error_page
     app.state.energy = EnergyCard()
-    for room in (assets, entrance, home, adding, devices, discovered, alerts, rules, people, system, links):
+    for room in (assets, entrance, home, adding, devices, paths, discovered, alerts, rules, people, system, links):
         app.include_router(room.router)

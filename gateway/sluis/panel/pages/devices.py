@@ -16,6 +16,7 @@ from sluis.panel.errors import NotPermitted
 from sluis.panel.pages import site
 from sluis.panel.pages.asks import setup_of
 from sluis.panel.pages.guards import Operator, Technician, Viewer
+from sluis.panel.pages.paths import paths_of, proposals
 from sluis.panel.pages.render import open_alerts, page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
 from sluis.panel.pages.views import AGE_LIMIT_S, device_view
@@ -73,6 +74,8 @@ async def device_page(
         section="areas",
         status=status,
         setup=setup or setup_of(house, actor, found),
+        paths=paths_of(house, actor, found),
+        proposals=proposals(house, actor, [found])[key] if deep else [],
         view=view,
         device=found,
         causes=causes,

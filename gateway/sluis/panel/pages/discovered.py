@@ -12,6 +12,7 @@ from sluis.model import Device, DeviceState, Role
 from sluis.panel.auth import HouseDep, device_for, sees
 from sluis.panel.pages.devices import Text, holds_in
 from sluis.panel.pages.guards import Technician
+from sluis.panel.pages.paths import proposals
 from sluis.panel.pages.render import page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
 from sluis.panel.pages.words import label_of
@@ -47,6 +48,7 @@ async def discovered(request: Request, house: HouseDep, actor: Technician, q: st
         "show": show,
         "offers": offers,
         "faults": {one.key: house.register.fault(one.key) for one in found[:SHOWN]},
+        "proposals": proposals(house, actor, found[:SHOWN]),
         "areas": house.register.areas(),
         "ignored": len(house.register.devices(DeviceState.IGNORED)),
     }
