@@ -61,3 +61,16 @@ async def test_nobody_relates_what_they_may_not_see(site: Site, pair: tuple[str,
         answer = await tess.post(f"/api/v1/devices/{first}/same-as", json={"other": second})
         assert answer.status_code in (403, 404)
     assert site.register.device(found).same_as == ""
+
+
+async def test_what_a_driver_is_not_certain_of_is_said(site: Site, anna: Browser, admin: Browser) -> None:
+    grounds = "It offers the Nordic UART service, as very different devices do."
+    said = Announcement("AA:BB:CC:DD:EE:01", content={"x": 1}, confidence="possible", evidence=grounds)
+    site.register.announce("meter", "ble", said)
+    await site.quiet()
+    page = (await anna.get("/discovered")).text
+    assert page.count("can perhaps use it") == 1 and f"can perhaps use it. {grounds}" in page
+    assert "Nordic UART-dienst" in (await anna.get("/discovered", headers={"Accept-Language": "nl"})).text
+    found = {one["native_id"]: one for one in (await admin.get("/api/v1/discovered")).json()["items"]}
+    assert (found["AA:BB:CC:DD:EE:01"]["confidence"], found["four"]["confidence"]) == ("possible", "certain")
+    assert found["AA:BB:CC:DD:EE:01"]["evidence"] == grounds

@@ -45,6 +45,8 @@ from sluis.sdk.driver import Grade
 from sluis.sdk.payload import dict_of
 from sluis.wire.advertising import parse
 
+EVIDENCE = "It offers the Environmental Sensing service; which values, it says when it is connected."
+
 ENVIRONMENT = "181a"
 DIAGNOSTIC = "diagnostic"
 
@@ -120,7 +122,8 @@ class Gatt(Driver):
         said = parse(frame.data) if "/" not in frame.source else None
         if said is None or ENVIRONMENT not in said.services:
             raise NotMine
-        return [Announcement(frame.source, "heard", {}, name=said.name, merge="add")]
+        told = {"name": said.name, "confidence": "likely", "evidence": EVIDENCE}
+        return [Announcement(frame.source, "heard", {}, merge="add", **told)]
 
     def topics(self) -> Iterable[str]:
         notifies = str(self.setting("notifies")).lower().replace(",", " ").split()

@@ -36,6 +36,8 @@ from sluis.sdk.driver import Grade
 from sluis.sdk.payload import no_such_point, wished_word
 from sluis.wire.advertising import parse
 
+EVIDENCE = "It offers the Nordic UART service, as very different devices do."
+
 SERVICE = "6e400001-b5a3-f393-e0a9-e50e24dcca9e"
 TO_DEVICE = "6e400002-b5a3-f393-e0a9-e50e24dcca9e"
 FROM_DEVICE = "6e400003-b5a3-f393-e0a9-e50e24dcca9e"
@@ -73,7 +75,7 @@ class NordicUart(Driver):
         said = parse(frame.data) if "/" not in frame.source else None
         if said is None or SERVICE not in said.services:
             raise NotMine
-        return [Announcement(frame.source, name=said.name)]
+        return [Announcement(frame.source, name=said.name, confidence="possible", evidence=EVIDENCE)]
 
     def topics(self) -> Iterable[str]:
         return (self.native_id, f"{self.native_id}/{FROM_DEVICE}")

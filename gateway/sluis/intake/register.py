@@ -394,6 +394,8 @@ class Register:
             serial=said.serial,
             firmware=said.firmware,
             parent=self._key_of(driver_key, said.parent) if said.parent else "",
+            confidence=said.confidence if said.confidence in ("certain", "likely") else "possible",
+            evidence=said.evidence[:200],
             description=merge_fragment({}, said),
             discovered_at_us=self._clock.stamp().at_us,
         )

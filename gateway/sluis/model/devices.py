@@ -40,6 +40,10 @@ class Device:
     firmware: str = ""
     parent: str = ""
     """Key of the device that carries this one's traffic (a bridge); "" for none."""
+    confidence: str = "certain"
+    """How sure its driver was when it was discovered (`Announcement.confidence`)."""
+    evidence: str = ""
+    """What that rested on."""
     same_as: str = ""
     """Key of the device that a person said this is another path to (its Bluetooth beside its MQTT); "" for none."""
     description: Mapping[str, Any] = field(default_factory=dict)
@@ -74,6 +78,11 @@ class Announcement:
     parent: str = ""
     """native_id of the bridge (same driver)."""
     suggested_area: str = ""
+    confidence: str = "certain"
+    """How sure the driver is that it can use the device: `certain` (the device says so itself), `likely` or `possible`
+    (it offers what many devices offer). The first announcement counts."""
+    evidence: str = ""
+    """English; what that rests on, where it is not certain."""
     merge: str = "replace"
     """`replace`: `content` is the whole fragment. `add`: it is added to what the fragment holds, key by key, for a
     device that tells what it offers little by little (a sensor whose packets take turns); at most `ADDED_MOST` keys."""

@@ -58,6 +58,10 @@ class DeviceOut(Out):
     serial: str
     firmware: str
     parent: str
+    confidence: str
+    """How sure its driver was when it was discovered: `certain`, `likely` or `possible`."""
+    evidence: str
+    """What that rested on, where it was not certain."""
     same_as: str
     """Key of the device that this is another path to; "" for none."""
     discovered_at_us: int
@@ -168,6 +172,8 @@ def device_out(register: Register, device: Device) -> DeviceOut:
         serial=device.serial,
         firmware=device.firmware,
         parent=device.parent,
+        confidence=device.confidence,
+        evidence=device.evidence,
         same_as=device.same_as,
         discovered_at_us=device.discovered_at_us,
         adopted_at_us=device.adopted_at_us,

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from sluis.model import Device, DeviceState, Role
 from sluis.panel.auth import HouseDep, device_for, sees
+from sluis.panel.i18n import N_
 from sluis.panel.pages.devices import Text, holds_in
 from sluis.panel.pages.guards import Technician
 from sluis.panel.pages.paths import proposals
@@ -22,6 +23,12 @@ router = APIRouter()
 
 SHOWN = 100
 """Devices shown at once: a person adopts them one by one, and searches in more."""
+
+GROUNDS = (
+    N_("It offers the Environmental Sensing service; which values, it says when it is connected."),
+    N_("It offers the Nordic UART service, as very different devices do."),
+)
+"""What built-in drivers say of devices that they are not certain of (`Announcement.evidence`)."""
 
 Keys = Annotated[list[str], Form(max_length=500)]
 EMPTY: list[str] = []
