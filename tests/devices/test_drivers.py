@@ -10,6 +10,7 @@ import sluis_drivers
 from sluis.sdk import Driver
 from sluis.sdk.loading import drivers_of
 from sluis.sdk.testing import check_cases, load
+from sluis.sdk.testing.grading import ORDER, graded
 
 FRAMES = Path(__file__).parent / "frames"
 DRIVERS = {cls.about.key: cls for cls in drivers_of(sluis_drivers)}
@@ -30,3 +31,12 @@ def test_a_driver_without_frames_fails() -> None:
     cls: type[Driver] = DRIVERS["sluis-node"]
     failed = {finding.rule for finding in check_cases(cls, []) if not finding.ok}
     assert {"has frames", "has a damaged frame", "has a foreign frame"} <= failed
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("key", sorted(DRIVERS))
+def test_a_driver_claims_no_more_than_its_check_gives(key: str) -> None:
+    found = graded(DRIVERS[key], load(FRAMES / f"{key}.jsonl"))
+    told = [str(mark.finding) for mark in found.marks if not mark.finding.ok]
+    assert found.grade is not None, told
+    assert ORDER.index(found.grade) >= ORDER.index(found.claimed), told

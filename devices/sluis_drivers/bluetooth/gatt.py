@@ -101,7 +101,7 @@ class Gatt(Driver):
         models=("environmental sensing", "battery"),
         match=BleMatch(services=(ENVIRONMENT,)),
         sources=("Bluetooth GATT Specification Supplement 11", "Bluetooth Assigned Numbers 3.8"),
-        grade=Grade.GOLD,
+        grade=Grade.BRONZE,
         setup=(
             Ask("poll_s", "Seconds between two readings", Kind.NUMBER, default=300),
             Ask("notifies", "Characteristics that notify", hint="For example: 2a6e 2a19. The connection is kept open."),
@@ -155,8 +155,8 @@ class Gatt(Driver):
         return max(1.0, float(every_s)) if isinstance(every_s, int | float) else 300.0
 
     async def poll(self, link: Link) -> None:
-        """Read what is known to answer; all there is the first time."""
-        wanted = self._answered if self._explored else [*VALUES, *TEXTS]
+        """Read what is known to answer; all there is the first time, and again after a time without any answer."""
+        wanted = (self._answered if self._explored else ()) or [*VALUES, *TEXTS]
         answers, problem = 0, LinkError(f"{self.native_id} offers nothing that is known here")
         for uuid in wanted:
             try:
@@ -164,9 +164,9 @@ class Gatt(Driver):
                 answers += 1
             except LinkError as error:
                 problem = error
+        self._explored = answers > 0
         if not answers:
             raise problem
-        self._explored = True
 
 
 def _number(value: Value, data: bytes) -> float | None:

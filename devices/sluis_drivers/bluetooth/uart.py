@@ -55,7 +55,7 @@ class NordicUart(Driver):
         models=("UART service",),
         match=BleMatch(services=(SERVICE,)),
         sources=("Nordic UART Service, nRF Connect SDK 2.7",),
-        grade=Grade.GOLD,
+        grade=Grade.BRONZE,
         proven="the GATT server of Bumble",
     )
 

@@ -27,7 +27,7 @@ from typing import Any, Self
 from sluis.sdk import About, BadChecksum, BleMatch, Frame, Implausible, Kind, NotMine, Truncated
 from sluis.sdk.driver import Grade
 from sluis.wire.advertising import Advertisement
-from sluis_drivers.bluetooth.advertiser import BINDKEY, EVERY, Advertiser
+from sluis_drivers.bluetooth.advertiser import BINDKEY, EVERY, EXEMPTIONS, Advertiser
 from sluis_drivers.bluetooth.heard import Heard, Parser
 
 SERVICE = "fcd2"
@@ -55,6 +55,7 @@ class BTHome(Advertiser):
         grade=Grade.GOLD,
         setup=(BINDKEY, EVERY),
         requires=("bthome-ble",),
+        exemptions=EXEMPTIONS,
         proven="the examples of bthome.io and the test packets of bthome-ble",
     )
     every_s = 360.0

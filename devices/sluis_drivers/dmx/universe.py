@@ -138,6 +138,7 @@ class DmxUniverse(Driver):
             Ask("lights", "Lights", required=True, hint="TOML, a table a light. See docs/drivers/dmx-universe.md."),
         ),
         exemptions={
+            "trouble: reconnect": "each packet has the next sequence number: no two are the same",
             "has a damaged frame": "a DMX light says nothing, whole or damaged",
             "writable points perform": "a colour point takes #rrggbb only; the frames file sets every kind",
         },

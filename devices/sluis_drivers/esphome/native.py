@@ -73,7 +73,10 @@ class EsphomeNative(Driver):
                 hint="The base64 text under api: encryption: key: in the node's YAML.",
             ),
         ),
-        exemptions={"writable points perform": "a colour point takes #rrggbb only; the frames file sets every kind"},
+        exemptions={
+            "writable points perform": "a colour point takes #rrggbb only; the frames file sets every kind",
+            "writable numbers have ranges": "a device may offer a number without saying how far it goes",
+        },
     )
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from sluis.sdk import About, BadChecksum, BleMatch
 from sluis.sdk.driver import Grade
 from sluis.wire.advertising import Advertisement
-from sluis_drivers.bluetooth.advertiser import EVERY, Advertiser
+from sluis_drivers.bluetooth.advertiser import EVERY, EXEMPTIONS, Advertiser
 from sluis_drivers.bluetooth.heard import Heard, Parser
 
 ENCRYPTED = 0xEF88
@@ -45,6 +45,7 @@ class Govee(Advertiser):
         grade=Grade.GOLD,
         setup=(EVERY,),
         requires=("govee-ble",),
+        exemptions=EXEMPTIONS,
         proven="packets of real devices, published with govee-ble",
     )
 

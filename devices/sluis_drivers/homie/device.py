@@ -75,7 +75,10 @@ class Homie5(Driver):
         grade=Grade.GOLD,
         proven="devices made with ebus-sdk, over a real mosquitto",
         acl=(">homie/5/{id}/#", "<homie/5/{id}/+/+/set", "<homie/5/$broadcast/#"),
-        exemptions={"writable points perform": "a colour point takes #rrggbb only; the frames file sets every kind"},
+        exemptions={
+            "writable points perform": "a colour point takes #rrggbb only; the frames file sets every kind",
+            "writable numbers have ranges": "a device may offer a number without saying how far it goes",
+        },
     )
 
     state = Point(kind=Kind.CHOICE, options=tuple(filter(None, STATES)), category="diagnostic")

@@ -23,7 +23,7 @@ from typing import Any
 from sluis.sdk import About, BleMatch, Implausible, NotMine
 from sluis.sdk.driver import Grade
 from sluis.wire.advertising import Advertisement
-from sluis_drivers.bluetooth.advertiser import EVERY, Advertiser
+from sluis_drivers.bluetooth.advertiser import EVERY, EXEMPTIONS, Advertiser
 from sluis_drivers.bluetooth.heard import Heard, Parser
 
 
@@ -42,6 +42,7 @@ class Inkbird(Advertiser):
         grade=Grade.GOLD,
         setup=(EVERY,),
         requires=("inkbird-ble",),
+        exemptions=EXEMPTIONS,
         proven="packets of real devices, published with inkbird-ble",
     )
 

@@ -22,7 +22,7 @@ from typing import Any
 from sluis.sdk import About, BleMatch, Implausible, NotMine, Truncated
 from sluis.sdk.driver import Grade
 from sluis.wire.advertising import Advertisement
-from sluis_drivers.bluetooth.advertiser import EVERY, Advertiser
+from sluis_drivers.bluetooth.advertiser import EVERY, EXEMPTIONS, Advertiser
 from sluis_drivers.bluetooth.heard import Heard, Parser
 
 RUUVI = 0x0499
@@ -45,6 +45,7 @@ class RuuviTag(Advertiser):
         grade=Grade.GOLD,
         setup=(EVERY,),
         requires=("ruuvitag-ble",),
+        exemptions=EXEMPTIONS,
         proven="the test vectors of Ruuvi's own format documents",
     )
 

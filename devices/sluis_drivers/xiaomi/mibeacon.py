@@ -25,7 +25,7 @@ from typing import Any
 from sluis.sdk import About, BadChecksum, BleMatch, Implausible, NotMine, Truncated
 from sluis.sdk.driver import Grade
 from sluis.wire.advertising import Advertisement
-from sluis_drivers.bluetooth.advertiser import BINDKEY, EVERY, Advertiser
+from sluis_drivers.bluetooth.advertiser import BINDKEY, EVERY, EXEMPTIONS, Advertiser
 from sluis_drivers.bluetooth.heard import Heard, Parser
 
 MIBEACON = "fe95"
@@ -51,6 +51,7 @@ class MiBeacon(Advertiser):
         grade=Grade.GOLD,
         setup=(BINDKEY, EVERY),
         requires=("xiaomi-ble",),
+        exemptions=EXEMPTIONS,
         proven="packets of real devices, published with xiaomi-ble",
     )
     every_s = 1800.0

@@ -37,8 +37,9 @@ STEPS_MAX = 40
 COURSES_MAX = 60
 """Polls and commands that are tried; a light has a dozen, and a frames file may hold many lights."""
 
-FILL = 2_500
-"""Messages that fill what is bounded. A driver that remembers more than that is no small thing either."""
+FILL = 5_000
+"""Messages that fill what is bounded; every second one is new. A driver that remembers more than 2,500 is no small
+thing either."""
 
 FLOOD = 600
 """Messages after that, which must find it full."""
