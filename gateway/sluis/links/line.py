@@ -4,7 +4,7 @@ Theory of operation. One thread owns the socket and paho. It waits for the socke
 pieces, hands frames to the inbox, and sends what others queued: acknowledgements, subscriptions, messages. paho never
 reconnects by itself (a library that does sends the will of an hour ago), and its `loop_misc` is not called: it takes
 a reader that is paused for a dead broker. So the keepalive is ours too: something is sent in every half of its time,
-also while reading is paused, and a broker from which nothing comes for one and a half times is given up.
+also while reading is paused, and a broker from which nothing comes in one and a half times of listening is given up.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ CONNECT_WITHIN_S = 5.0
 """From knocking to the broker's answer. Shorter and a busy Pi fails to join itself; longer and a broker behind a
 dropped cable is noticed late."""
 
+LISTEN_S = 0.5
+"""At most so long the thread listens before it looks at the keepalive. No listening counts for more, however late the
+thread comes to run again: the time in which we did not listen is no silence of the broker's."""
 
 STEADY_S = 5.0
 """A connection that held this long starts the back-off anew. Shorter and two gateways with one client id, each
@@ -208,7 +211,7 @@ class Line:
         stream = client.stream
         assert stream is not None
         try:
-            heard = said = time.monotonic()
+            silent_s, said = 0.0, time.monotonic()
             while not self._stopping:
                 try:
                     self._write_out(client, stream)
@@ -217,17 +220,19 @@ class Line:
                     raise
                 paused = self.inbox.full
                 reading = [] if paused else [stream]
-                ready = self._wait(reading, 0.5, stream if stream.unsent else None, stream.undecrypted and not paused)
+                asked = time.monotonic()
+                ready = self._wait(
+                    reading, LISTEN_S, stream if stream.unsent else None, stream.undecrypted and not paused
+                )
                 now = time.monotonic()
-                if paused or stream in ready:
-                    heard = now
+                silent_s = 0.0 if paused or stream in ready else silent_s + min(now - asked, LISTEN_S)
                 if stream in ready:
                     self._read_in(client, stream)
                 if now - said >= self.settings.keepalive_s / 2:
                     stream.queue(PINGREQ)
                     said = now
                 limit_s = self.settings.keepalive_s * 1.5 if self._greeted else CONNECT_WITHIN_S
-                if now - heard > limit_s:
+                if silent_s > limit_s:
                     raise LinkError("the broker is silent")
             self._leave(client, stream)
         finally:
