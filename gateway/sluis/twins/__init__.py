@@ -1,4 +1,4 @@
-"""Twins: what each device last reported, what is wished of it, and whether it can be reached. Pure."""
+"""Twins: what each device last reported, what is wished of it, whether it can be reached, how well it is. Pure."""
 
 from sluis.twins.twin import STALE_AFTER, Desired, Reported, Twin
 
