@@ -38,6 +38,9 @@ class Device:
     model: str = ""
     serial: str = ""
     firmware: str = ""
+    firmware_since_us: int = 0
+    """When this firmware was heard of first; 0 when that is not known (the clock was not trusted, or the device is
+    known from before this was kept)."""
     parent: str = ""
     """Key of the device that carries this one's traffic (a bridge); "" for none."""
     confidence: str = "certain"

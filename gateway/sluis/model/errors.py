@@ -12,6 +12,7 @@
     + UnknownDevice(LookupError)
     + NotFound(LookupError), AlreadyThere, LastAdmin
     + DriverError                      a driver broke its contract
+    + ProvisionError                   a board could not be made a device
     + StoreError(OSError)
 
 Raise where it is known, translate once at a room's door with `from`. Every code has a heading in
@@ -186,6 +187,13 @@ class DriverError(SluisError):
 
     code = "driver"
     hint = "Run: sluis driver check FILE"
+
+
+class ProvisionError(SluisError):
+    """A board could not be made a device, or a paper of it not be made."""
+
+    code = "provision"
+    retry = Retry.NOW
 
 
 class StoreError(SluisError, OSError):
