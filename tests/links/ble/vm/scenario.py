@@ -9,16 +9,13 @@ each step, and ends with an exception where one does not come true.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from bumble import hci
 from bumble.link import LocalLink
@@ -30,26 +27,11 @@ from sluis.links.ble.link import BleLink
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState
 from sluis.runtime import SystemClock
+from tests.guest.inside import WITHIN_S, tell, until
 from tests.links.ble.air import LEVEL, Air, Hanging, Peripheral, bthome
 
 BLUETOOTHD = "/usr/libexec/bluetooth/bluetoothd"
 ADDRESS = "C4:66:66:66:66:66"
-WITHIN_S = 60.0
-BEGAN = time.monotonic()
-
-
-def tell(step: str, **what: Any) -> None:
-    line = json.dumps({"step": step, "at_s": round(time.monotonic() - BEGAN, 1), **what})
-    sys.stdout.write(f"RESULT {line}\n")
-    sys.stdout.flush()
-
-
-async def until(holds: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen within {within_s:.0f} s")
-        await asyncio.sleep(0.05)
 
 
 async def controller(air: LocalLink) -> Hanging:

@@ -5,34 +5,15 @@ does not come true."""
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 from sluis.links.cec import CecLink, CecSettings
 from sluis.runtime import SystemClock
 from sluis_drivers.cec.tv import Tv
 from tests.devices.av.room import Room
-
-WITHIN_S = 60.0
-BEGAN = time.monotonic()
-
-
-def tell(step: str, **what: Any) -> None:
-    line = json.dumps({"step": step, "at_s": round(time.monotonic() - BEGAN, 1), **what})
-    sys.stdout.write(f"RESULT {line}\n")
-    sys.stdout.flush()
-
-
-async def until(holds: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen within {WITHIN_S:.0f} s")
-        await asyncio.sleep(0.05)
+from tests.guest.inside import tell, until
 
 
 async def main() -> None:

@@ -6,23 +6,19 @@ edge interrupts, so inputs are not among it.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sluis.links.gpio.chip import ChipError, find_chip
 from sluis.links.gpio.settings import PinSettings
+from tests.guest.inside import tell, until_now
 from tests.links.gpio.bench import Child
 from tests.links.gpio.vm.chip import OUT, Chip
 
-BEGAN = time.monotonic()
 LABEL = "mcp2221_gpio"
 LAMP = PinSettings("lamp", 0, "output")
 HEATER = PinSettings("heater", 1, "output", active_low=True, safe=True)
@@ -38,19 +34,6 @@ for _ in sys.stdin:
 """
 
 
-def tell(step: str, **what: Any) -> None:
-    sys.stdout.write(f"RESULT {json.dumps({'step': step, 'at_s': round(time.monotonic() - BEGAN, 1), **what})}\n")
-    sys.stdout.flush()
-
-
-def until(holds: Callable[[], object], what: str, within_s: float = 60.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not happen within {within_s:.0f} s")
-        time.sleep(0.05)
-
-
 def keeper(*pins: PinSettings) -> Child:
     return Child(Path(tempfile.mkdtemp()) / "keeper", *pins, factory="lgpio", labels=[LABEL])
 
@@ -58,7 +41,7 @@ def keeper(*pins: PinSettings) -> Child:
 def main() -> None:
     os.chdir(tempfile.mkdtemp())  # lgpio makes its pipes where it is
     chip = Chip()
-    until(lambda: list(Path("/dev").glob("gpiochip*")), "a gpiochip")
+    until_now(lambda: list(Path("/dev").glob("gpiochip*")), "a gpiochip")
     number, label = find_chip([LABEL])
     tell("found", number=number, label=label)
     try:

@@ -9,6 +9,8 @@ folder=$1
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$folder"
 cd "$folder"
+exec 9>lock
+flock 9 # two test runs at once
 
 if [ ! -d root ]; then
     kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9][^ ]*\).*/\1/p' | head -1)
