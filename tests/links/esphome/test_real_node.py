@@ -1,17 +1,22 @@
 """A real ESPHome node, compiled for its `host` platform into a Linux process: the firmware itself at the other end.
 
-ESPHome needs Python 3.12 or newer, g++, and 160 MB, so it is no part of our environment. The node does not encrypt: for
-that its compiler fetches a library from a registry on the internet. `SLUIS_ESPHOME` names the `esphome` program:
+ESPHome needs Python 3.12 or newer, g++, and 160 MB, so it is no part of our environment. `SLUIS_ESPHOME` names the
+`esphome` program. A node that encrypts is built with ESPHome's own noise-c, of which `SLUIS_NOISE_C` names a checkout
+(its compiler would fetch it from a registry that is not everywhere in reach), and the system's libsodium:
 
     uv venv --python 3.13 ~/esphome
     uv pip install -p ~/esphome 'esphome>=2026.10'
-    SLUIS_ESPHOME=~/esphome/bin/esphome pytest tests/links/esphome -m soak
+    git clone https://github.com/esphome/noise-c ~/noise-c
+    apt-get install libsodium-dev
+    SLUIS_ESPHOME=~/esphome/bin/esphome SLUIS_NOISE_C=~/noise-c pytest tests/links/esphome -m soak
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -21,12 +26,15 @@ import pytest
 from sluis.links.esphome import EsphomeLink, EsphomeSettings
 from sluis.model import Availability
 from sluis.runtime import SystemClock
+from tests.links.esphome.node import KEY
 from tests.links.esphome.test_esphome import Gateway
 
 Eventually = Callable[..., Awaitable[None]]
 Start = Callable[[Awaitable[object]], asyncio.Task[object]]
 
 ESPHOME = Path(os.environ.get("SLUIS_ESPHOME", "")).expanduser()
+NOISE_C = Path(os.environ.get("SLUIS_NOISE_C", "")).expanduser() / "library.json"
+ANOTHER_KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE="
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.timeout(600),
@@ -36,12 +44,12 @@ pytestmark = [
 YAML = """
 esphome:
   name: room
-  friendly_name: Room node
+  friendly_name: Room node{libraries}
 host:
   mac_address: "02:00:00:11:22:33"
 logger:
 api:
-  port: {port}
+  port: {port}{encryption}
 globals:
   - {{id: wanted, type: float, initial_value: "20.0"}}
 sensor:
@@ -87,25 +95,75 @@ climate:
 """
 
 
+SODIUM = """
+  libraries: [esphome/noise-c=file://{folder}/noise-c, esphome/libsodium=file://{folder}/libsodium]"""
+ENCRYPTION = """
+  encryption: {{key: "{key}"}}"""
+
+OLDER = """
+static inline int noise_handshakestate_set_local_ephemeral(
+    NoiseHandshakeState *state, const uint8_t *secret, size_t secret_size, const uint8_t *open, size_t open_size) {
+  return noise_dhstate_set_keypair(
+      noise_handshakestate_get_fixed_ephemeral_dh(state), secret, secret_size, open, open_size);
+}
+"""
+"""What noise-c before 0.1.31 has not: a key pair that was made beforehand, by the two calls it has for that."""
+
+
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """The node, compiled: (program, port). About half a minute."""
+def port() -> int:
     from tests.conftest import a_free_port
 
-    folder = tmp_path_factory.mktemp("esphome")
-    port = a_free_port()
-    (folder / "node.yaml").write_text(YAML.format(port=port))
+    return a_free_port()
+
+
+@pytest.fixture(scope="module")
+def plain(port: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The node, compiled. About half a minute."""
+    return compiled(tmp_path_factory.mktemp("plain"), YAML.format(port=port, libraries="", encryption=""))
+
+
+@pytest.fixture(scope="module")
+def sealed(port: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same node, which speaks to holders of its key only."""
+    if not NOISE_C.is_file():
+        pytest.skip("SLUIS_NOISE_C names no checkout of esphome/noise-c")
+    folder = tmp_path_factory.mktemp("sealed")
+    gather(folder)
+    libraries, encryption = SODIUM.format(folder=folder), ENCRYPTION.format(key=KEY)
+    return compiled(folder, YAML.format(port=port, libraries=libraries, encryption=encryption))
+
+
+def compiled(folder: Path, text: str) -> Path:
+    (folder / "node.yaml").write_text(text)
     done = subprocess.run([ESPHOME, "compile", "node.yaml"], cwd=folder, capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     (program,) = [file for file in (folder / ".esphome").rglob("program") if os.access(file, os.X_OK)]
-    return program, port
+    return program
+
+
+def gather(folder: Path) -> None:
+    """The two libraries of a node that encrypts, where the compiler takes them from."""
+    noise, sodium = folder / "noise-c", folder / "libsodium"
+    shutil.copytree(NOISE_C.parent, noise, ignore=shutil.ignore_patterns(".git"))
+    build = json.loads(NOISE_C.read_text())["build"]
+    (noise / "library.json").write_text(json.dumps({"name": "noise-c", "version": "0", "build": build}))
+    states, header = noise / "include/noise/protocol/handshakestate.h", noise / "include/noise/protocol.h"
+    if "set_local_ephemeral" not in states.read_text():
+        before, guard, after = header.read_text().rpartition("#endif")
+        header.write_text(before + OLDER + guard + after)
+    (sodium / "src").mkdir(parents=True)
+    (sodium / "src/system.c").write_text("#include <sodium.h>\n")
+    build = {"flags": ["-lsodium"]}
+    (sodium / "library.json").write_text(json.dumps({"name": "libsodium", "version": "0", "build": build}))
 
 
 class Process:
     """The node as a process: its power switch."""
 
-    def __init__(self, program: Path, port: int, folder: Path) -> None:
+    def __init__(self, program: Path, port: int, folder: Path, key: str = "") -> None:
         self.port = port
+        self.key = key
         self._program = program
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -123,21 +181,50 @@ class Process:
             self._process = None
 
 
-@pytest.fixture
-async def node(program: tuple[Path, int], tmp_path: Path) -> AsyncIterator[Process]:
-    made = Process(*program, tmp_path)
+@pytest.fixture(params=["plain", "sealed"])
+async def node(request: pytest.FixtureRequest, port: int, tmp_path: Path) -> AsyncIterator[Process]:
+    made = Process(request.getfixturevalue(request.param), port, tmp_path, KEY if request.param == "sealed" else "")
     made.start()
     yield made
     made.stop()
 
 
-async def test_a_real_node(node: Process, tasks: Start, eventually: Eventually) -> None:
+@pytest.fixture
+async def gateway(tasks: Start) -> Gateway:
     link = EsphomeLink(EsphomeSettings(reconnect_cap_s=0.5), SystemClock())
-    gateway = Gateway(link)
+    made = Gateway(link)
     tasks(link.run())
-    tasks(gateway.run())
+    tasks(made.run())
+    return made
+
+
+@pytest.mark.parametrize("node", ["sealed"], indirect=True)
+async def test_a_real_node_that_encrypts_tells_nothing_without_its_key(
+    node: Process, gateway: Gateway, eventually: Eventually
+) -> None:
     source = f"127.0.0.1:{node.port}"
+    gateway.adopt(source, key=ANOTHER_KEY)
+    await eventually(lambda: gateway.link.notes().get(source) == "it refuses the encryption key", 30)
     gateway.adopt(source)
+    await eventually(lambda: gateway.link.notes().get(source) == "it wants an encryption key", 30)
+    assert not gateway.readings
+    gateway.adopt(source, key=KEY)
+    await eventually(lambda: gateway.readings.get("temperature") == 21.5, 30)
+
+
+@pytest.mark.parametrize("node", ["plain"], indirect=True)
+async def test_a_real_node_that_does_not_encrypt_gets_no_key(
+    node: Process, gateway: Gateway, eventually: Eventually
+) -> None:
+    source = f"127.0.0.1:{node.port}"
+    gateway.adopt(source, key=KEY)
+    await eventually(lambda: gateway.link.notes().get(source) == "it does not encrypt, but a key was told", 30)
+    assert not gateway.readings
+
+
+async def test_a_real_node(node: Process, gateway: Gateway, eventually: Eventually) -> None:
+    source = f"127.0.0.1:{node.port}"
+    gateway.adopt(source, key=node.key)
     said = gateway.readings
     await eventually(lambda: said.get("temperature") == 21.5, 30)
     await eventually(lambda: said.get("room_target_temperature") == 19)
