@@ -63,6 +63,10 @@ class Node:
         for session in self._sessions:
             session.send(*states)
 
+    def hold(self, *states: Any) -> None:
+        """Have these states; nobody is told."""
+        self._states = list(states)
+
     def sleep(self) -> None:
         """Say goodbye, as a node does before its deep sleep."""
         self.tell(pb.DisconnectRequest())
