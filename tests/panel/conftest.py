@@ -66,6 +66,7 @@ from sluis.store.link_steps import LinkSteps
 from sluis.store.readings import Readings
 from sluis.store.rule_versions import RuleFile, RuleHistory
 from sluis.watch import Alert, Alerts, Explain, RuleBook
+from sluis.watch.wellness import Wellness
 from tests.rest import CountingDatabase, resting
 
 PASSWORD = "a perfectly long password"
@@ -319,6 +320,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
     door = Door(Accounts(database), audit, clock, settings)
     alerts = Alerts(AlertLog(database), clock, bus, audit)
     rules = RuleBook(RuleFile(folder / "rules.toml"), RuleHistory(database), clock, audit)
+    history = History(readings)
     house = House(
         clock=clock,
         bus=bus,
@@ -327,7 +329,8 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         alerts=alerts,
         rules=rules,
         explain=Explain(register, Commands(database), alerts, rules),
-        history=History(readings),
+        wellness=Wellness(register, history, {}, clock, bus),
+        history=history,
         audit=audit,
         system=System(),
         backups=Backups(),

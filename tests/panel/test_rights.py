@@ -31,6 +31,8 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/devices/{device}": Role.VIEWER,
     "GET /api/v1/devices/{device}/points": Role.VIEWER,
     "GET /api/v1/devices/{device}/thing": Role.VIEWER,
+    "GET /api/v1/devices/{device}/health": Role.VIEWER,
+    "GET /api/v1/health": Role.VIEWER,
     "GET /api/v1/areas": Role.VIEWER,
     "GET /api/v1/values": Role.VIEWER,
     "GET /api/v1/points/{device}/{point}": Role.VIEWER,

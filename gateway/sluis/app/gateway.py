@@ -232,6 +232,7 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             for part in [*parts, self.audit, self.backups, self.upkeep, self.publishing]:
                 group.create_task(part.run())
+            group.create_task(self.watching.wellness.run())
             group.create_task(self.drivers.run(self.register.reload_driver))
             group.create_task(self._forget_old_records())
             group.create_task(self._feed_watchdog())
@@ -274,6 +275,7 @@ class Gateway:
             alerts=self.watch.alerts,
             rules=self.watch.rules,
             explain=self.watching.explain,
+            wellness=self.watching.wellness,
             history=self.history,
             audit=self.audit,
             system=system,

@@ -1,4 +1,4 @@
-"""Puts the watch room together: rules, alerts, notifications, explanations."""
+"""Puts the watch room together: rules, alerts, notifications, explanations, and how well devices are."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sluis.watch import Alerts, Remembrance, RuleBook, Watch
 from sluis.watch.explain import Explain
 from sluis.watch.notifier import Notifier
 from sluis.watch.ports import Courier
+from sluis.watch.wellness import Wellness
 
 if TYPE_CHECKING:
     from sluis.app.gateway import Gateway
@@ -27,6 +28,7 @@ class Watching:
     log: AlertLog
     notifier: Notifier
     explain: Explain
+    wellness: Wellness
 
 
 def build_watching(gateway: Gateway) -> Watching:
@@ -49,7 +51,9 @@ def build_watching(gateway: Gateway) -> Watching:
         gateway.clock,
         lambda what, present, point, detail: watch.report(what, present, point=point, detail=detail),
     )
-    return Watching(watch, store, notifier, Explain(gateway.register, gateway.commands, alerts, rules))
+    explain = Explain(gateway.register, gateway.commands, alerts, rules)
+    wellness = Wellness(gateway.register, gateway.history, gateway.links, gateway.clock, gateway.bus)
+    return Watching(watch, store, notifier, explain, wellness)
 
 
 def _couriers(gateway: Gateway) -> dict[str, Courier]:

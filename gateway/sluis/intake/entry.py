@@ -10,6 +10,41 @@ from sluis.model import Device, Frame, Point, Stamp
 from sluis.sdk import Driver
 from sluis.twins import Twin
 
+OWN_CLOCK_US = 3_600_000_000
+"""How long one hour's best comparison with a device's clock is kept at least. Shorter and a device that sends what it
+saved up during an outage seems hours behind; longer and a clock that was set right is still called wrong."""
+
+
+@dataclass(slots=True)
+class OwnClock:
+    """How far a device's own clock is ahead of ours (behind: negative), by the times in its frames.
+
+    A frame may have waited (in the device, in a broker), which makes its clock seem behind, never ahead. So the most
+    that was seen in this hour and the one before is the truth, give or take the way here.
+    """
+
+    off_us: int | None = None
+    """The most of this hour."""
+    before_us: int | None = None
+    """The most of the hour before it."""
+    began_us: int = 0
+    """Monotonic."""
+
+    def note(self, own_us: int, stamp: Stamp) -> None:
+        """A frame that says that it was made at `own_us` arrived."""
+        if not stamp.trusted:
+            return
+        off_us = own_us - stamp.at_us
+        if self.off_us is None or off_us > self.off_us:
+            self.off_us = off_us
+        if stamp.mono_us - self.began_us >= OWN_CLOCK_US:
+            self.before_us, self.off_us, self.began_us = self.off_us, off_us, stamp.mono_us
+
+    @property
+    def most_us(self) -> int | None:
+        known = [one for one in (self.off_us, self.before_us) if one is not None]
+        return max(known, default=None)
+
 
 @dataclass(slots=True)
 class FrameCounters:
@@ -24,6 +59,13 @@ class FrameCounters:
     faults: int = 0
     """Frames on which the driver itself failed."""
     last_at: Stamp | None = None
+    own_clock: OwnClock = field(default_factory=OwnClock)
+
+    @property
+    def clock_off_s(self) -> float | None:
+        """How far the device's own clock is ahead of ours; None where its frames do not tell."""
+        most_us = self.own_clock.most_us
+        return None if most_us is None else most_us / 1e6
 
 
 @dataclass(slots=True)

@@ -284,9 +284,10 @@ class Intake:
             heard = entry.twin.heard(frame.stamp)
             if heard:
                 events.append(heard)
-        readings = 0
+        readings, own_us = 0, 0
         for item in items:
             if isinstance(item, Reading):
+                own_us = max(own_us, item.at_us or 0)
                 readings += self._apply(entry, frame, item, rows, events)
             elif isinstance(item, Presence):
                 self._present(entry, item, frame.stamp, events)
@@ -295,6 +296,8 @@ class Intake:
                 events.append(Occurred(entry.device.key, item, frame.stamp))
             elif isinstance(item, Announcement):
                 self.register.announce(entry.device.driver, entry.device.link, item)
+        if own_us and not frame.retained:
+            counters.own_clock.note(own_us, frame.stamp)
         entry.frames.append((frame, f"{readings} readings" if readings != 1 else "1 reading"))
 
     def _decode(self, entry: Entry, frame: Frame) -> list[Decoded] | None:

@@ -35,6 +35,7 @@ from sluis.runtime import Bus, Clock, Step
 from sluis.sdk import Driver
 from sluis.twins import Twin
 from sluis.watch import Alert, AlertStep, Cause
+from sluis.watch.wellness import Checkup
 
 if TYPE_CHECKING:
     from sluis.intake.entry import FrameCounters
@@ -138,6 +139,16 @@ class Rules(Protocol):
 class Explain(Protocol):
     async def why(self, device: str, point: str) -> Sequence[Mapping[str, Any]]:
         """The causal chain of a point's present value, newest step first: at_us, kind, what, ref."""
+
+
+class Wellness(Protocol):
+    """How well devices are. See `sluis.watch.wellness`."""
+
+    def worst_first(self) -> Sequence[Checkup]:
+        """Every device in use that was looked at."""
+
+    async def of(self, key: str) -> Checkup:
+        """How well one device is now."""
 
 
 class Bucket(Protocol):
@@ -364,6 +375,7 @@ class House:
     alerts: Alerts
     rules: Rules
     explain: Explain
+    wellness: Wellness
     history: History
     audit: AuditLog
     system: System
@@ -386,6 +398,7 @@ __all__ = [
     "Backups",
     "Bucket",
     "Cause",
+    "Checkup",
     "Control",
     "Explain",
     "History",
@@ -397,4 +410,5 @@ __all__ = [
     "Stamp",
     "StoredReading",
     "System",
+    "Wellness",
 ]

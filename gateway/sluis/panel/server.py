@@ -25,6 +25,7 @@ from sluis.panel.api import (
     system,
     tokens,
     users,
+    wellness,
 )
 from sluis.panel.description import describe
 from sluis.panel.headers import BodyLimit, SecurityHeaders
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     users.router,
     tokens.router,
     devices.router,
+    wellness.router,
     scan.router,
     points.router,
     commands.router,

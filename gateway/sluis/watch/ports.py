@@ -19,6 +19,10 @@ class Counters(Protocol):
     @property
     def faults(self) -> int: ...
 
+    @property
+    def clock_off_s(self) -> float | None:
+        """How far the device's own clock is ahead of ours; None where its frames do not tell."""
+
 
 class Devices(Protocol):
     def devices(self, *states: DeviceState) -> list[Device]: ...
@@ -151,6 +155,44 @@ class Message:
 class Courier(Protocol):
     async def deliver(self, message: Message) -> None:
         """Return when the other side has taken it; raise LinkError when it has not."""
+
+
+class Bucket(Protocol):
+    """The numbers of one span of time, in the point's unit."""
+
+    @property
+    def at_us(self) -> int:
+        """Where the span begins."""
+
+    @property
+    def min(self) -> float: ...
+
+    @property
+    def mean(self) -> float: ...
+
+    @property
+    def max(self) -> float: ...
+
+    @property
+    def last(self) -> float: ...
+
+    @property
+    def count(self) -> int: ...
+
+
+class History(Protocol):
+    """The stored past of a point."""
+
+    async def series(self, device: str, point: str, start_us: int, end_us: int, buckets: int) -> Sequence[Bucket]:
+        """[start_us, end_us) in at most `buckets` spans, whose edges are multiples of their width; spans in which
+        nothing came are left out."""
+
+
+class Carrier(Protocol):
+    """A link, as far as one must know whether it is up."""
+
+    @property
+    def up(self) -> bool: ...
 
 
 class Commands(Protocol):

@@ -30,6 +30,7 @@ from sluis.model import (
     AlertChanged,
     Announcement,
     Command,
+    DeviceState,
     Frame,
     Kind,
     Point,
@@ -71,6 +72,7 @@ from sluis.store.devices import Devices
 from sluis.store.link_steps import LinkSteps
 from sluis.store.readings import Readings
 from sluis.watch.alert import Alert, AlertStep
+from sluis.watch.wellness import Wellness
 
 PASSWORD = "four random words here"
 HOUR_US = 3_600_000_000
@@ -292,6 +294,8 @@ class History:
         return [one for one in made if one.at_us < now_us and not 9 * HOUR_US < now_us - one.at_us < 11 * HOUR_US]
 
     def _bucket(self, device: str, point: str, at_us: int, width: int) -> ABucket:
+        if point in ("battery", "rssi"):
+            return self._slow(device, point, at_us)
         hour = at_us / HOUR_US % 24
         day = math.sin((hour - 9) / 24 * 2 * math.pi)
         ripple = math.sin(at_us / HOUR_US * 5 + len(device)) * 0.3
@@ -303,6 +307,14 @@ class History:
             on = float(8 < hour < 17)
             return ABucket(at_us, on, on, on, on, 6)
         return ABucket(at_us, mean - swing * 0.08, mean, mean + swing * 0.1, mean, 24)
+
+    def _slow(self, device: str, point: str, at_us: int) -> ABucket:
+        """Batteries go down to what they say now; the signal of one falls as well."""
+        now = next((values.get(point, 80) for key, _, _, _, values in THINGS if device.endswith(key)), 80)
+        days = max(0.0, (self._clock.stamp().at_us - at_us) / 24 / HOUR_US)
+        per_day = {"battery": 0.4, "rssi": 1.1 if device.endswith("kl02") else 0.0}[point]
+        value = min(100.0, round(float(now) + per_day * days))
+        return ABucket(at_us, value, value, value, value, 24)
 
     async def readings(
         self, device: str, point: str, start_us: int, end_us: int, limit: int, after: int | None = None
@@ -531,7 +543,8 @@ async def serve(folder: Path, *, users: bool) -> None:
     alerts = Alerts(bus, clock)
     site = Site(register, bus, clock, alerts)
     link.site = site
-    recovery = LinkSteps(database)
+    recovery, history = LinkSteps(database), History(clock)
+    wellness = Wellness(register, history, {}, clock, bus)
     house = House(
         clock=clock,
         bus=bus,
@@ -540,7 +553,8 @@ async def serve(folder: Path, *, users: bool) -> None:
         alerts=alerts,
         rules=Rules(),
         explain=Explain(clock),
-        history=History(clock),
+        wellness=wellness,
+        history=history,
         audit=audit,
         system=System(clock, bus),
         backups=Backups(clock),
@@ -551,6 +565,8 @@ async def serve(folder: Path, *, users: bool) -> None:
     for step in STEPS:
         recovery.append(step)
     await site.furnish()
+    for device in register.devices(DeviceState.ADOPTED):
+        await wellness.of(device.key)
     if users:
         await door.add_user(User("anna", Role.ADMIN, full_name="Anna de Vries"), PASSWORD, SYSTEM)
         await door.add_user(User("piet", Role.OPERATOR, frozenset({"Aula"}), full_name="Piet Bakker"), PASSWORD, SYSTEM)
@@ -558,7 +574,7 @@ async def serve(folder: Path, *, users: bool) -> None:
     app = build_app(house, settings)
     server = PanelServer(app, settings, certificate(folder))
     async with asyncio.TaskGroup() as group:
-        for part in (register, control, server):
+        for part in (register, control, server, wellness):
             group.create_task(part.run())
         group.create_task(site.live())
         await server.ready.wait()

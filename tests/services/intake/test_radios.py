@@ -9,7 +9,7 @@ import pytest
 
 from sluis.intake import Intake, Register
 from sluis.intake.adverts import EVERY
-from sluis.intake.register import MOVED_AFTER_S
+from sluis.intake.known import MOVED_AFTER_S
 from sluis.links.replay import ReplayLink
 from sluis.model import Availability, ConfigError, DeviceState
 from sluis.model.commands import SYSTEM
