@@ -17,15 +17,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sluis.wire import note
+
 LEAF, NODE, LINK = b"\x00", b"\x01", b"\x02"
 GENESIS = bytes(32)
 """The link before the first entry."""
-
-ED25519 = b"\x01"
-"""Signature type of a signed note."""
-
-MARK = "— "
-"""Starts a signature line (em dash, space)."""
 
 
 def canonical(entry: Mapping[str, Any]) -> bytes:
@@ -82,41 +78,20 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{root}\nchain {head}\nat {self.at_us}\n"
 
 
-def key_id(name: str, public_key: bytes) -> bytes:
-    """The four bytes that say which key signed (signed-note)."""
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:4]
-
-
 def sign(checkpoint: Checkpoint, public_key: bytes, signer: Callable[[bytes], bytes]) -> str:
     """The checkpoint as a signed note. `signer` makes an Ed25519 signature."""
-    body = checkpoint.body()
-    proof = base64.b64encode(key_id(checkpoint.origin, public_key) + signer(body.encode())).decode()
-    return f"{body}\n{MARK}{checkpoint.origin} {proof}\n"
+    return note.sign(checkpoint.body(), checkpoint.origin, public_key, signer)
 
 
-def read(note: str, public_key: bytes, verifier: Callable[[bytes, bytes], bool]) -> Checkpoint:
+def read(text: str, public_key: bytes, verifier: Callable[[bytes, bytes], bool]) -> Checkpoint:
     """A signed note as a checkpoint. ValueError when it is not one, or our key did not sign it."""
-    body, _, signatures = note.partition("\n\n")
-    body += "\n"
-    lines = body.splitlines()
+    lines = text.partition("\n\n")[0].splitlines()
     if len(lines) != 5 or not lines[3].startswith("chain ") or not lines[4].startswith("at "):
         raise ValueError("not a checkpoint of this log")
     origin = lines[0]
-    if not any(_signed(line, origin, body, public_key, verifier) for line in signatures.splitlines()):
-        raise ValueError("the signature is not by this gateway's key")
+    note.read(text, origin, public_key, verifier)
     root, head = base64.b64decode(lines[2], validate=True), base64.b64decode(lines[3][6:], validate=True)
     return Checkpoint(origin, int(lines[1]), root, head, int(lines[4][3:]))
-
-
-def _signed(line: str, origin: str, body: str, public_key: bytes, verifier: Callable[[bytes, bytes], bool]) -> bool:
-    prefix = f"{MARK}{origin} "
-    if not line.startswith(prefix):
-        return False
-    try:
-        proof = base64.b64decode(line[len(prefix) :], validate=True)
-    except ValueError:
-        return False
-    return proof[:4] == key_id(origin, public_key) and verifier(proof[4:], body.encode())
 
 
 def split_notes(text: str) -> list[str]:
@@ -127,7 +102,7 @@ def split_notes(text: str) -> list[str]:
         if not held and not line:
             continue
         held.append(line)
-        if line.startswith(MARK):
+        if line.startswith(note.MARK):
             notes.append("\n".join(held) + "\n")
             held = []
     return notes
