@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import serial
 
 from sluis.links.serial import SerialLink, SerialSettings
 from sluis.links.serial import link as module
@@ -110,6 +111,7 @@ class House:
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     monkeypatch.setattr(module, "LOOK_S", 0.02)
     monkeypatch.setattr(module, "STEADY_S", 0.05)
+    monkeypatch.setattr(module, "BACK_WITHIN_S", 0.2)
     made = House()
     yield made
     await made.stop()
@@ -192,6 +194,28 @@ async def test_a_port_that_will_not_open_is_found_anew_reset_and_marked(
     house.plug()
     await eventually(house.answers)
     assert link.health().rung == ""
+
+
+async def test_who_holds_the_port_is_not_cured_by_a_reset(house: House, eventually: Eventually) -> None:
+    """As ModemManager takes every new port for some seconds."""
+    dongle = house.plug()
+    link = house.start()
+    await eventually(house.answers)
+    house.pull(dongle)
+    await eventually(lambda: link.state == "missing")
+    again = Dongle()
+    house.dongles.append(again)
+    taken = serial.Serial(again.device, exclusive=True)
+    house.ports.append(Found(again.device, ADAPTER, "Test", Path("/sys/adapter")))
+    try:
+        await eventually(lambda: len(house.steps) == 3)
+        assert house.steps[2].rung == "usb-reset"
+        assert "not reset" in house.steps[2].detail
+        assert "in use" in house.steps[2].detail
+        assert house.resets == []
+    finally:
+        taken.close()
+    await eventually(house.answers)
 
 
 async def test_a_reset_may_heal(house: House, eventually: Eventually, tmp_path: Path) -> None:

@@ -40,6 +40,10 @@ DEAF = 10
 """Questions in a row without a single byte after which the port itself is suspected: an adapter can hang while its
 port stays open. Fewer and one dead device on a line of its own has the port reopened for nothing."""
 
+BACK_WITHIN_S = 10.0
+"""An adapter that was reset is to be there again, with its rights, within this time: its driver in the kernel starts
+anew, and then udev. Shorter and on a busy Pi a reset that helped counts as one that did not."""
+
 HEARS_WITHIN_S = 8.0
 """After a cure for deafness a byte has to come within this time, while the devices are being asked."""
 
@@ -69,6 +73,8 @@ class SerialLink(LoopLink):
         self._wire: Wire | None = None
         self._lost = asyncio.Event()
         self._loss = ""
+        self._refused: PortProblem | None = None
+        """Why the port did not open last time."""
         self._backoff = Backoff(cap_s=settings.reconnect_cap_s)
         rungs = [Rung("reopen", self._reopen)]
         if not settings.remote:
@@ -198,20 +204,34 @@ class SerialLink(LoopLink):
         await self._open(await asyncio.to_thread(self._finder.find))
 
     async def _usb_reset(self) -> None:
+        """Only for a port that fails: a program that holds it, or a right that is missing, is not cured by it."""
         await self._let_go()
         if self._found is None or self._found.reset_path is None:
             raise PortProblem("failed", "this port is no USB adapter")
+        if self._refused is not None and self._refused.state != "failed":
+            raise PortProblem(self._refused.state, f"not reset: {self._refused}")
         await asyncio.to_thread(self._reset, self._found.reset_path)
-        await self._clock.sleep(1.0)
-        await self._find_and_open()
+        back_until_us = self._clock.stamp().mono_us + BACK_WITHIN_S * 1e6
+        while True:
+            try:
+                await self._find_and_open()
+                return
+            except PortProblem:
+                if self._clock.stamp().mono_us > back_until_us:
+                    raise
+            await self._clock.sleep(LOOK_S)
 
     # -- the wire -----------------------------------------------------------------------------------------
 
     async def _open(self, found: Found) -> None:
         self._lost.clear()
         self._loss = ""
-        wire = await open_wire(found.device, self._settings, Ears(self._heard, self._port_lost))
-        self._wire, self._found = wire, found
+        try:
+            wire = await open_wire(found.device, self._settings, Ears(self._heard, self._port_lost))
+        except PortProblem as problem:
+            self._refused = problem
+            raise
+        self._wire, self._found, self._refused = wire, found, None
         self.state = "open"
         self.exchange.connected()
         self._came_up()
