@@ -12,16 +12,18 @@ from sluis.hosted import life as life_module
 from sluis.hosted import messages as m
 from sluis.hosted.host import Host
 from sluis.hosted.proxy import Hosted
-from sluis.model import DriverError, Expired, Frame, LinkError, Stamp
+from sluis.model import DriverError, Expired, Frame, Implausible, LinkError, Stamp
 from sluis.runtime import SystemClock
 from sluis.sdk import SDK_VERSION, About, Ask, Driver, Framing, Kind, Limits, Station
 from sluis.sdk.loading import drivers_of_text
 from sluis.sdk.stated import stated
 from sluis.sdk.testing import decoded
+from sluis.wire.advertising import Advertisement, build
 
-from .conftest import Notebook, Started, command, driver
+from .conftest import Notebook, Started, command, driver, frame
 
 Start = Callable[[bytes], Awaitable[Started]]
+Eventually = Callable[..., Awaitable[None]]
 
 METER = b"""
 from sluis.sdk import *
@@ -114,6 +116,92 @@ async def test_a_poll_that_hangs_ends_its_host(hosted: Start) -> None:
     assert "silent" in host.reason
 
 
+ADDRESS = "54:48:E6:8F:80:A5"
+SEALED = "41e445f3c9962b332211006c7c4519"  # 25.06 °C and 50.55 %, a test packet of bthome-ble
+NEXT = "413e932cc7175f34221100553876af"
+
+COUNTER = """
+    kept = 0
+    def decode(self, frame):
+        if int(frame.data) <= self.kept:
+            raise Implausible("a recording")
+        self.kept = int(frame.data)
+        return [self.level(self.kept)]
+    def succeed(self, before):
+        self.kept = before.kept
+"""
+
+
+async def test_a_counter_outlives_a_new_description(hosted: Start) -> None:
+    _, (cls,) = await hosted(driver(COUNTER))
+    first, second, stranger = cls("a"), cls("a", {"more": {"said": 1}}), cls("b")
+    decoded(first.decode(frame(b"7")))
+    second.succeed(first)
+    del first
+    for number in (b"6", b"7"):
+        with pytest.raises(Implausible, match="a recording"):
+            second.decode(frame(number))
+    assert decoded(second.decode(frame(b"8")))["readings"] == {"level": 8}
+    assert decoded(stranger.decode(frame(b"1")))["readings"] == {"level": 1}, "not that of another device"
+    third = cls("a")
+    third.succeed(second)
+    with pytest.raises(Implausible):
+        third.decode(frame(b"8"))
+
+
+async def test_what_a_fallen_host_held_is_gone_and_the_next_one_counts_again(
+    hosted: Start, eventually: Eventually
+) -> None:
+    host, (cls,) = await hosted(driver(COUNTER))
+    first = cls("a")
+    decoded(first.decode(frame(b"7")))
+    host.fell("on purpose")
+    await eventually(lambda: host.reason == "")
+    second = cls("a")
+    second.succeed(first)
+    assert decoded(second.decode(frame(b"1")))["readings"] == {"level": 1}
+    third = cls("a")
+    third.succeed(second)
+    with pytest.raises(Implausible):
+        third.decode(frame(b"1"))
+
+
+async def test_a_driver_that_fails_to_take_over_says_so(hosted: Start) -> None:
+    _, (cls,) = await hosted(driver("    def succeed(self, before):\n        raise KeyError('counter')\n"))
+    with pytest.raises(DriverError, match="counter"):
+        cls("a").succeed(cls("a"))
+
+
+OWN_BTHOME = b"""
+from bthome_ble import parser  # at the top: what is imported later counts against the time of a call
+from sluis.sdk import *
+from sluis_drivers.bthome.v2 import BTHome
+
+class Own(BTHome):
+    about = About(
+        key="own", vendor="X", models=("1",), match=BleMatch(services=("fcd2",)), sources=("here",),
+        setup=BTHome.about.setup, limits=Limits(memory_mb=512),
+    )
+"""
+
+
+async def test_a_recording_is_refused_by_a_bthome_driver_in_a_host_too(hosted: Start) -> None:
+    """Whoever announces a point has the instance made anew."""
+    _, (cls,) = await hosted(OWN_BTHOME)
+    known = {"setup": {"bindkey": "231d39c1d7cc1ab1aee224cd096db932"}}
+    before = cls(ADDRESS, known)
+    before.decode(advert(NEXT))
+    after = cls(ADDRESS, {**known, "heard": {"button": {"quantity": "button", "unit": "", "kind": "trigger"}}})
+    after.succeed(before)
+    with pytest.raises(Implausible, match="a recording"):
+        after.decode(advert(SEALED))
+
+
+def advert(data: str) -> Frame:
+    said = build(Advertisement(service_data={"fcd2": bytes.fromhex(data)}))
+    return Frame("attic", ADDRESS, said, Stamp(1_000_000, 2_000_000))
+
+
 async def test_an_error_keeps_what_it_carries(hosted: Start) -> None:
     body = (
         "    async def perform(self, link, command):\n"
@@ -128,7 +216,6 @@ async def test_an_error_keeps_what_it_carries(hosted: Start) -> None:
 def test_no_method_of_a_driver_stays_behind() -> None:
     """Whoever adds to `Driver` meets this: what a driver may override must go to the host."""
     ours = {"setting"}  # made from the description, which both sides have
-    ours |= {"succeed"}  # memory stays in its process; its docstring says so
     public = {name for name, one in vars(Driver).items() if callable(getattr(Driver, name)) and name[0] != "_"}
     missing = [name for name in public - ours - {"identity"} if name not in vars(Hosted)]
     assert not missing

@@ -145,6 +145,9 @@ class Room:
                 return m.encode(self._decode(call))
             if isinstance(call, m.Sniff):
                 return m.encode(m.Said(m.packed(self.families[call.driver].sniff(call.frame))))
+            if isinstance(call, m.Succeed):
+                self.instances[call.number].succeed(self.instances[call.before])
+                return m.encode(m.Said(()))
             return m.encode(self._make(call) if isinstance(call, m.Make) else self._load(call))
         except BaseException as error:  # SystemExit and MemoryError included: this process is there for that
             return m.encode(m.failure_of(error))
@@ -290,6 +293,7 @@ def _family(cls: type[Driver]) -> m.Family:
         name=f"{cls.__module__}.{cls.__qualname__}",
         sniffs=cls.sniff.__func__ is not Driver.sniff.__func__,  # type: ignore[attr-defined]  # bound methods of a class
         identifies=cls.identity is not Driver.identity,
+        remembers=cls.succeed is not Driver.succeed,
     )
 
 

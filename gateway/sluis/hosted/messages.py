@@ -1,9 +1,9 @@
 """What the gateway and a driver host say to each other: MessagePack after a length, over two socket pairs.
 
-On the *call* channel the gateway asks and the host answers, one at a time (`Load`, `Make`, `Sniff`, `Decode`). On the
-*act* channel commands and polls run side by side: the gateway starts them (`Perform`, `Poll`), the host asks for what
-they do on the link (`Send`, `Ask`), the gateway tells how that went (`Result`), and the host says when one is over
-(`Done`).
+On the *call* channel the gateway asks and the host answers, one at a time (`Load`, `Make`, `Succeed`, `Sniff`,
+`Decode`). On the *act* channel commands and polls run side by side: the gateway starts them (`Perform`, `Poll`), the
+host asks for what they do on the link (`Send`, `Ask`), the gateway tells how that went (`Result`), and the host says
+when one is over (`Done`).
 
 Both sides state the version of this contract in `Load` and `Loaded`. They differ when Sluis was updated under a running
 gateway: a host that is restarted then runs newer code than the gateway.
@@ -37,7 +37,7 @@ from sluis.sdk.driver import About, Inquiry
 from sluis.sdk.stated import Stated
 from sluis.sdk.station import Station
 
-CONTRACT = 2
+CONTRACT = 3
 """Version of these messages. Any change of one is a new version."""
 
 MESSAGE_MAX = 4 * 2**20
@@ -75,6 +75,8 @@ class Family(msgspec.Struct, array_like=True, frozen=True):
     sniffs: bool
     """Whether it has a `sniff` of its own: no call is made for one that says nothing."""
     identifies: bool
+    remembers: bool
+    """Whether it has a `succeed` of its own."""
 
 
 class Loaded(Message):
@@ -97,6 +99,13 @@ class Made(Message):
     topics: tuple[str, ...]
     station: Station | None = None
     poll_every_s: float | None = None
+
+
+class Succeed(Message):
+    """Let instance `number` take over what instance `before` remembers; the answer is `Said`, with nothing in it."""
+
+    number: int
+    before: int
 
 
 class Sniff(Message):
@@ -183,7 +192,7 @@ class Done(Message):
 
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
-calls = msgspec.msgpack.Decoder(Load | Make | Sniff | Decode)
+calls = msgspec.msgpack.Decoder(Load | Make | Succeed | Sniff | Decode)
 answers = msgspec.msgpack.Decoder(Loaded | Made | Said | Failure)
 orders = msgspec.msgpack.Decoder(Perform | Poll | Result | Cancel)
 steps = msgspec.msgpack.Decoder(Send | Ask | Done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
@@ -25,6 +25,7 @@ class Hosted(Driver):
     _host: ClassVar[Host]
     _sniffs: ClassVar[bool]
     _identifies: ClassVar[bool] = False
+    _remembers: ClassVar[bool] = False
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
         super().__init__(native_id, description)
@@ -54,6 +55,12 @@ class Hosted(Driver):
         if not cls._sniffs:
             return ()
         return _unpacked(cls._host, cls._host.call(m.Sniff(cls.about.key, frame), m.Said))
+
+    def succeed(self, before: Self) -> None:
+        """What it remembers stays in the host: the two instances there are told of each other. What a host that fell
+        held is gone, as with the gateway's own end."""
+        if self._remembers and before._life is self._life is self._host.alive():
+            self._host.call(m.Succeed(self._number, before._number), m.Said)
 
     def topics(self) -> Iterable[str]:
         return self._topics
@@ -125,6 +132,14 @@ def proxy(host: Host, family: m.Family) -> type[Driver]:
     module, _, name = family.name.rpartition(".")
     base = Identifying if family.identifies else Hosted
     made: type[Driver] = type(
-        name, (base,), {"about": family.about, "_host": host, "_sniffs": family.sniffs, "__module__": module}
+        name,
+        (base,),
+        {
+            "about": family.about,
+            "_host": host,
+            "_sniffs": family.sniffs,
+            "_remembers": family.remembers,
+            "__module__": module,
+        },
     )
     return made

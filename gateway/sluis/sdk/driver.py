@@ -160,7 +160,8 @@ class Driver:
     def succeed(self, before: Self) -> None:
         """Take over what `before` remembers of the same device (a counter, half a line): this instance takes its
         place because the description changed. Without it, whoever makes a device announce something would make
-        its driver forget its counter. A driver without memory needs none; it is not called in a driver host."""
+        its driver forget its counter. A driver without memory needs none. `before` may be of an older description, and
+        is used no more."""
 
     def poll_every_s(self) -> float | None:
         """How often `poll` is to be called; None for a device that speaks by itself."""
