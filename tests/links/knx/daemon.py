@@ -26,7 +26,7 @@ SETTINGS = """
 name = bus
 addr = 1.0.1
 client-addrs = 1.0.10:8
-connections = bus,ip
+connections = bus,ip,local
 [bus]
 driver = dummy
 [ip]
@@ -34,7 +34,17 @@ server = ets_router
 tunnel = tunnel
 port = {port}
 interface = lo
+{router}
+[local]
+server = knxd_unix
+path = {socket}
 """
+ROUTER = """
+router = router
+multicast-address = {group}
+"""
+GROUP = "239.255.36.71"
+"""Multicast group of the router: of those that stay within a site."""
 
 
 def a_free_udp_port() -> int:
@@ -46,10 +56,14 @@ def a_free_udp_port() -> int:
 class Daemon:
     """One knxd; `start` and `stop` are its power switch."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, routes: bool = False) -> None:
+        """One that `routes` also speaks multicast, at some 50 telegrams a second."""
         self.port = a_free_udp_port()
+        self.socket = folder / "knxd.socket"
+        """Where `knxtool` meets it."""
+        router = ROUTER.format(group=GROUP) if routes else ""
         self._file = folder / "knxd.ini"
-        self._file.write_text(SETTINGS.format(port=self.port))
+        self._file.write_text(SETTINGS.format(port=self.port, router=router, socket=self.socket))
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

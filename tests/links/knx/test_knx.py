@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from sluis.model.commands import SYSTEM
 from sluis.runtime import SystemClock
 from sluis.wire import knx
 from sluis_drivers.knx.points import KnxPoints
-from tests.links.knx.daemon import Daemon, Device
+from tests.links.knx.daemon import GROUP, Daemon, Device
 
 Eventually = Callable[..., Awaitable[None]]
 Start = Callable[[Awaitable[object]], asyncio.Task[object]]
+
+OURS = "1.0.99"
 
 MAP = """
 [lamp]
@@ -38,9 +41,9 @@ set = "3/1/2"
 class Room:
     """The gateway's half: a link, and one device of it."""
 
-    def __init__(self, link: KnxLink) -> None:
+    def __init__(self, link: KnxLink, points: str = MAP) -> None:
         self.link = link
-        self.driver = KnxPoints("knx/room", {"setup": {"points": MAP}})
+        self.driver = KnxPoints("knx/room", {"setup": {"points": points}})
         self.values: dict[str, Any] = {}
 
     async def run(self) -> None:
@@ -58,17 +61,31 @@ class Room:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    made = Daemon(tmp_path)
+    made = Daemon(tmp_path, routes=True)
     made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture
-def room(daemon: Daemon, tasks: Start) -> Room:
-    settings = KnxSettings(
+def tunnel(daemon: Daemon) -> KnxSettings:
+    return KnxSettings(
         host="127.0.0.1", port=daemon.port, local_ip="127.0.0.1", reconnect_cap_s=0.3, telegrams_per_s=200, connect_s=3
     )
+
+
+@pytest.fixture(params=["tunnel", "routing"])
+def settings(request: pytest.FixtureRequest, tunnel: KnxSettings) -> KnxSettings:
+    """Both ways into the bus."""
+    if request.param == "tunnel":
+        return tunnel
+    return replace(
+        tunnel, connection="routing", host="", multicast_group=GROUP, individual_address=OURS, telegrams_per_s=50
+    )
+
+
+@pytest.fixture
+def room(settings: KnxSettings, tasks: Start) -> Room:
     made = Room(KnxLink(settings, SystemClock()))
     made.link.set_stations({"knx/room": made.driver.station()})
     tasks(made.link.run())
@@ -106,11 +123,13 @@ async def test_what_is_shown_is_read_when_it_comes_into_use(room: Room, device: 
     await eventually(lambda: "3/1/9" in device.reads)
 
 
-async def test_what_is_shown_is_read_after_connecting(daemon: Daemon, tasks: Start, eventually: Eventually) -> None:
+async def test_what_is_shown_is_read_after_connecting(
+    daemon: Daemon, settings: KnxSettings, tasks: Start, eventually: Eventually
+) -> None:
     device = Device(daemon.port)
     device.values = {"1/0/2": DPTBinary(0), "3/1/1": DPTArray((0x0C, 0x33))}
     await device.start()
-    room = Room(KnxLink(KnxSettings(host="127.0.0.1", port=daemon.port, local_ip="127.0.0.1"), SystemClock()))
+    room = Room(KnxLink(settings, SystemClock()))
     room.link.set_stations({"knx/room": room.driver.station()})
     tasks(room.run())
     tasks(room.link.run())
@@ -127,6 +146,7 @@ async def test_an_answer_carries_its_question(room: Room, device: Device) -> Non
         await room.link.request(read, to="knx/9/7/9", timeout_s=0.2)
 
 
+@pytest.mark.parametrize("settings", ["tunnel"], indirect=True)  # with routing nobody says whether a router is there
 async def test_a_lost_interface_comes_back_and_values_are_read_again(
     daemon: Daemon, room: Room, eventually: Eventually
 ) -> None:
