@@ -15,6 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from sluis.app.nodes import NodeDevices
 from sluis.app.scanning import Scanning
 from sluis.control import Control
 from sluis.intake import Register
@@ -63,10 +64,14 @@ from sluis.store.database import Database
 from sluis.store.devices import Devices
 from sluis.store.history import History
 from sluis.store.link_steps import LinkSteps
+from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
 from sluis.store.rule_versions import RuleFile, RuleHistory
 from sluis.watch import Alert, Alerts, Explain, RuleBook
 from sluis.watch.wellness import Wellness
+from sluis_provision.enrol import Enrolment, SiteSecret
+from sluis_provision.enrol.errors import NodeSilent
+from sluis_provision.enrol.issued import Place
 from tests.rest import CountingDatabase, resting
 
 PASSWORD = "a perfectly long password"
@@ -212,6 +217,38 @@ class BrokerAccounts:
             raise NotFound(f"there is no account {username!r}")
 
 
+class NodeAccounts:
+    """Accounts of nodes at a broker that is not there."""
+
+    place = Place("sluis.local", 8883, b"certificate")
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+
+    async def give(self, node_id: str, password: str) -> None:
+        self.held[node_id] = password
+
+    async def end(self, node_id: str) -> bool:
+        return self.held.pop(node_id, None) is not None
+
+    def trouble(self, node_id: str, since_us: int, *, strangers: bool = False) -> str:
+        return ""
+
+
+class NodeLine:
+    """Nodes that answer what a test lays in; all others are silent."""
+
+    def __init__(self) -> None:
+        self.answers: dict[tuple[str, str], Mapping[str, Any]] = {}
+
+    async def ask(self, node_id: str, do: str, said: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        if (node_id, do) not in self.answers:
+            raise NodeSilent(f"{node_id} did not answer")
+        return self.answers[node_id, do]
+
+    async def withdraw(self, node_id: str) -> None: ...
+
+
 class Browser(httpx.AsyncClient):
     """An HTTP client that behaves as a browser of the panel: cookie jar and CSRF token."""
 
@@ -245,6 +282,7 @@ class Site:
     readings: Readings
     link: EchoLink
     folder: Path
+    nodes: NodeLine
     clients: list[httpx.AsyncClient] = field(default_factory=list)
     feeding: asyncio.Task[None] | None = None
     """Runs the hub, until a real server takes that over."""
@@ -310,6 +348,7 @@ class Site:
 
 @asynccontextmanager
 async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
+    nodes = NodeLine()
     database = CountingDatabase(folder / "sluis.db")
     database.start()
     clock, bus, link = ManualClock(rest=resting(database)), Bus(), EchoLink()
@@ -338,6 +377,15 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         scanning=Scanning(Scan(register, clock), System().links, audit, lambda: ()),
         door=door,
         broker=BrokerAccounts(),
+        nodes=Enrolment(
+            Nodes(database),
+            NodeAccounts(),
+            nodes,
+            NodeDevices(register),
+            SiteSecret(folder / "pki" / "site.secret"),
+            audit,
+            clock,
+        ),
     )
     app = build_app(house, settings)
     site = Site(
@@ -356,6 +404,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         readings,
         link,
         folder,
+        nodes,
     )
     link.site = site
     site.feeding = asyncio.ensure_future(app.state.hub.run())

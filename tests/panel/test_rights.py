@@ -82,6 +82,22 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/broker/accounts": Role.TECHNICIAN,
     "POST /api/v1/broker/accounts": Role.TECHNICIAN,
     "DELETE /api/v1/broker/accounts/{username}": Role.TECHNICIAN,
+    "POST /api/v1/devices/{device}/replace": Role.TECHNICIAN,
+    "GET /api/v1/nodes": Role.TECHNICIAN,
+    "POST /api/v1/nodes": Role.TECHNICIAN,
+    "POST /api/v1/nodes/adopt": Role.TECHNICIAN,
+    "GET /api/v1/nodes/{node}": Role.TECHNICIAN,
+    "DELETE /api/v1/nodes/{node}": Role.TECHNICIAN,
+    "POST /api/v1/nodes/{node}/rotate": Role.TECHNICIAN,
+    "POST /api/v1/nodes/{node}/revoke": Role.TECHNICIAN,
+    "POST /api/v1/nodes/{node}/replace": Role.TECHNICIAN,
+    "POST /api/v1/nodes/{node}/test": Role.TECHNICIAN,
+    "POST /api/v1/nodes/{node}/identify": Role.TECHNICIAN,
+    "GET /api/v1/nodes/{node}/config": Role.TECHNICIAN,
+    "PUT /api/v1/nodes/{node}/config": Role.TECHNICIAN,
+    "GET /api/v1/wifi-networks": Role.TECHNICIAN,
+    "POST /api/v1/wifi-networks": Role.TECHNICIAN,
+    "DELETE /api/v1/wifi-networks/{ssid}": Role.TECHNICIAN,
     "GET /api/v1/settings": Role.ADMIN,
     "GET /api/v1/backups": Role.ADMIN,
     "POST /api/v1/backups": Role.ADMIN,
@@ -115,6 +131,14 @@ BODIES = {
     "POST /api/v1/devices/{device}/same-as": {"other": "x"},
     "PUT /api/v1/rules/{rule}": {},
     "POST /api/v1/broker/accounts": {"driver": "meter", "native_id": "nine"},
+    "POST /api/v1/devices/{device}/replace": {"by": "x"},
+    "POST /api/v1/nodes": {"id": "e661410403020100"},
+    "POST /api/v1/nodes/adopt": {"setup_code": "x", "name": "x"},
+    "POST /api/v1/nodes/{node}/rotate": {},
+    "POST /api/v1/nodes/{node}/revoke": {},
+    "POST /api/v1/nodes/{node}/replace": {"by": "e661410403020100"},
+    "PUT /api/v1/nodes/{node}/config": {"config": {}},
+    "POST /api/v1/wifi-networks": {"ssid": "x"},
     "POST /api/v1/users": {"name": "x", "password": "x", "role": "viewer"},
     "PATCH /api/v1/users/{name}": {},
     "PUT /api/v1/users/{name}/password": {"password": "x"},
@@ -136,7 +160,7 @@ def test_the_matrix_holds_every_route() -> None:
 
 async def call(client: httpx.AsyncClient, route: str) -> httpx.Response:
     method, path = route.split(" ")
-    for name in ("device", "point", "command", "rule", "name", "username", "driver", "link"):
+    for name in ("device", "point", "command", "rule", "name", "username", "driver", "link", "node", "ssid"):
         path = path.replace(f"{{{name}}}", "nothing")
     path = path.replace("{alert}", "9").replace("{session}", "9999")
     return await client.request(method, path, json=BODIES.get(route))
@@ -172,8 +196,8 @@ async def test_an_admin_of_some_areas_does_not_manage_the_gateway(site: Site, ro
     assert (answer.status_code, answer.json()["code"]) == (403, "auth.forbidden"), answer.text
 
 
-@pytest.mark.parametrize("route", [route for route in RIGHTS if "/broker/" in route])
-async def test_the_brokers_accounts_take_rights_everywhere(site: Site, route: str) -> None:
+@pytest.mark.parametrize("route", [route for route in RIGHTS if "/broker/" in route or "/nodes" in route])
+async def test_the_brokers_accounts_and_nodes_take_rights_everywhere(site: Site, route: str) -> None:
     client = await site.program(Role.TECHNICIAN, frozenset({"Hal"}))
     assert (await call(client, route)).status_code == 403
 

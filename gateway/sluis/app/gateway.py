@@ -26,6 +26,7 @@ from sluis.app.config import Settings
 from sluis.app.drivers import DriverLoader
 from sluis.app.lines import build_links
 from sluis.app.lock import only_one
+from sluis.app.nodes import build_enrolment
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
 from sluis.app.recordings import Recordings
@@ -59,9 +60,11 @@ from sluis.store.devices import Devices
 from sluis.store.health import follow_condition
 from sluis.store.history import History
 from sluis.store.link_steps import LinkSteps
+from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
 from sluis.store.upkeep import Upkeep
 from sluis.store.writer import Condition
+from sluis_provision.enrol import Enrolment
 
 log = logging.getLogger(__name__)
 
@@ -284,6 +287,7 @@ class Gateway:
             scanning=Scanning(self.intake.scan, system.links, self.audit),
             door=self.door,
             broker=self._broker_accounts(),
+            nodes=self._enrolment(),
         )
 
     def _broker_accounts(self) -> BrokerAccounts | None:
@@ -291,6 +295,21 @@ class Gateway:
             return None
         hostname = self.settings.panel.hostname
         return BrokerAccounts(self.broker, self.registry, self.register, self.audit, hostname)
+
+    def _enrolment(self) -> Enrolment | None:
+        """Keys of nodes; None where the broker, and so its accounts, are somebody else's."""
+        if self.broker is None:
+            return None
+        return build_enrolment(
+            self.broker,
+            self.mqtt,
+            self.register,
+            Nodes(self.database),
+            self.places.pki,
+            self.audit,
+            self.clock,
+            self.settings.panel.hostname,
+        )
 
     async def _forget_old_records(self) -> None:
         """Alerts and commands that ended long ago, once an hour; never by a clock that is not believed."""

@@ -281,9 +281,7 @@ class KnownDevices:
         latest = await self._latest.latest()
         for device, point_ids in await self._store.load():
             entry = self._insert(device, point_ids)
-            for fragment in device.description:
-                if fragment:
-                    self._by_fragment[(device.driver, fragment)] = device.key
+            self._index(device)
             if device.state is DeviceState.ADOPTED:
                 await self._activate(entry, device)
                 for key, point_id in entry.point_ids.items():
@@ -366,6 +364,13 @@ class KnownDevices:
         self._entries[device.key] = entry
         self._by_native[(device.driver, device.native_id)] = device.key
         return entry
+
+    def _index(self, device: Device) -> None:
+        """Find the device by what it is called in its own protocol, and by the fragments it announced."""
+        self._by_native[(device.driver, device.native_id)] = device.key
+        for fragment in device.description:
+            if fragment:
+                self._by_fragment[(device.driver, fragment)] = device.key
 
     def _touch(self, key: str) -> None:
         self._dirty[key] = None

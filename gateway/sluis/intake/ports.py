@@ -72,6 +72,9 @@ class DeviceStore(Protocol):
 
     async def save(self, device: Device) -> None: ...
 
+    async def exchange(self, one: Device, other: Device) -> None:
+        """Save two devices that took each other's native id; both or neither. Points stay with their keys."""
+
     async def point_ids(self, device_key: str, point_keys: Sequence[str]) -> dict[str, int]: ...
 
     async def classify(self, device_key: str, points: Iterable[Point]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sluis.intake.known import FINDER, KnownDevices
 from sluis.intake.setup import SHARED, answers, check, prove
+from sluis.intake.swap import check_swap, exchanged
 from sluis.model import (
     Actor,
     AlreadyThere,
@@ -159,6 +160,31 @@ class Register(KnownDevices):
     async def unrelate(self, key: str, actor: Actor) -> Device:
         """Undo `relate`."""
         return await self._decide(key, actor, "unrelated", same_as="")
+
+    async def replace(self, key: str, by: str, actor: Actor, *, force: bool = False) -> Device:
+        """The device `by` takes the place of the dead device `key`: its name, area, history, limits and rules. The dead
+        one is out of use under the newcomer's key.
+
+        ConfigError, WrongModel, and StillAlive while the old one is heard (unless forced).
+        """
+        old, new = self.entry(key), self.entry(by)
+        check_swap(old, new, force=force)
+        cls, now_us = self.registry.get(old.device.driver), self._clock.stamp().at_us
+        place, gone = exchanged(old.device, new.device, cls, now_us)
+        await self._store.exchange(place, gone)
+        detail = {"by": by, "was": gone.native_id, "is": place.native_id}
+        await self._audit.record(actor, "device.replaced", key, detail)
+        self._index(place)
+        self._index(gone)
+        old.driver = new.driver = None  # what a driver remembers is of the thing, not of the place
+        await self._activate(new, gone)
+        await self._activate(old, place)
+        for entry in self:
+            if entry.device.parent == by:
+                await self._decide(entry.device.key, actor, "updated", parent=key)
+        self._bus.publish(DeviceChanged(gone, "retired"))
+        self._bus.publish(DeviceChanged(place, "replaced"))
+        return place
 
     async def _decide(self, key: str, actor: Actor, what: str, **changes: Any) -> Device:
         entry = self.entry(key)

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from sluis.links.health import LinkHealth
 from sluis.links.line import Line, Outgoing
@@ -33,6 +34,15 @@ __all__ = ["LinkHealth", "MqttLink"]
 log = logging.getLogger(__name__)
 
 
+class _Question(NamedTuple):
+    """One whose answer somebody waits for."""
+
+    reply: str
+    to: str
+    answer: Future[Frame]
+    fits: Callable[[Frame], bool]
+
+
 class MqttLink:
     """One connection to one broker. `run` keeps it up until cancelled."""
 
@@ -47,7 +57,7 @@ class MqttLink:
         self._line.on_frames = self._arrived
         self._line.on_oversize = self._too_large
         self._filters: frozenset[str] | None = None
-        self._replies: list[tuple[str, str, Future[Frame]]] = []
+        self._replies: list[_Question] = []
         self._listeners: list[Callable[[bool, str], None]] = []
         self._step_listeners: list[Callable[[Step], None]] = []
         self._lost: tuple[Stamp, str] | None = None
@@ -128,11 +138,20 @@ class MqttLink:
         packets = [publication(topic, data, retain) for topic, data, retain in messages]
         return self._line.tell(b"".join(packets), len(packets))
 
-    async def request(self, data: bytes, *, to: str = "", reply: str = "", timeout_s: float = 5.0) -> Frame:
-        """Publish, then the first frame that arrives on the topic filter `reply` (not on `to`). LinkError when none
-        does in time."""
+    async def request(
+        self,
+        data: bytes,
+        *,
+        to: str = "",
+        reply: str = "",
+        timeout_s: float = 5.0,
+        fits: Callable[[Frame], bool] = lambda frame: True,
+    ) -> Frame:
+        """Publish, then the first frame that arrives on the topic filter `reply` (not on `to`) and `fits`: that is
+        called by the network thread, and tells the answer to this question from a late one to an earlier. LinkError
+        when none comes in time."""
         answer: Future[Frame] = Future()
-        entry = (reply, to, answer)
+        entry = _Question(reply, to, answer, fits)
         self._replies.append(entry)
         self._want()
         try:
@@ -157,7 +176,7 @@ class MqttLink:
 
     def _want(self) -> None:
         """Subscribe to what intake wants and to the answers somebody waits for."""
-        replies = Counter(reply for reply, _, _ in self._replies)
+        replies = Counter(one.reply for one in self._replies)
         if self._filters is not None or replies:
             self._line.wanted = (self._filters or frozenset()) | frozenset(replies)
             self._line.nudge()
@@ -168,13 +187,13 @@ class MqttLink:
         recorder = self._recorder
         if recorder is not None:
             recorder.write(frames)
-        for reply, question, answer in tuple(self._replies):
+        for asked in tuple(self._replies):
             for frame in frames:
-                if frame.retained or frame.source == question or answer.done():
+                if frame.retained or frame.source == asked.to or asked.answer.done():
                     continue  # remembered from before, or our own question coming back to us
-                if matches(reply, frame.source):
+                if matches(asked.reply, frame.source) and asked.fits(frame):
                     with suppress(Exception):  # given up on in this moment
-                        answer.set_result(frame)
+                        asked.answer.set_result(frame)
 
     # -- on the event loop --------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from sluis.panel.api import (
     health,
     links,
     live,
+    nodes,
     points,
     recordings,
     rules,
@@ -50,6 +51,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     drivers.router,
     recordings.router,
     broker.router,
+    nodes.router,
     live.router,
     health.router,
 )

@@ -12,6 +12,11 @@ from sluis.model import Device, Kind, Point
 from sluis.store.database import Database
 from sluis.store.segments import Class
 
+SAVE = (
+    "INSERT INTO devices (key, driver, native_id, link, state, body) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (key) DO UPDATE SET link = excluded.link, state = excluded.state, body = excluded.body"
+)
+
 COLUMNS = ("key", "driver", "native_id", "link", "state")
 
 
@@ -27,16 +32,21 @@ class Devices:
 
     async def save(self, device: Device) -> None:
         """Insert or replace by key; durable when it returns."""
-        values = dataclasses.asdict(device)
-        columns = [str(values.pop(name)) for name in COLUMNS]
-        body = msgspec.json.encode(values).decode()
-        await self._database.write(
-            lambda c: c.execute(
-                "INSERT INTO devices (key, driver, native_id, link, state, body) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (key) DO UPDATE SET link = excluded.link, state = excluded.state, body = excluded.body",
-                (*columns, body),
-            )
-        )
+        row = _row(device)
+        await self._database.write(lambda c: c.execute(SAVE, row))
+
+    async def exchange(self, one: Device, other: Device) -> None:
+        """Save two devices that took each other's native id; both or neither. Points stay with their keys."""
+        rows = [_row(one), _row(other)]
+
+        def work(connection: sqlite3.Connection) -> None:
+            # Out of each other's way first: no two may have one native id, not even for a moment.
+            connection.execute("UPDATE devices SET native_id = native_id || char(0) WHERE key = ?", (one.key,))
+            connection.execute("UPDATE devices SET native_id = ? WHERE key = ?", (other.native_id, other.key))
+            connection.execute("UPDATE devices SET native_id = ? WHERE key = ?", (one.native_id, one.key))
+            connection.executemany(SAVE, rows)
+
+        await self._database.write(work)
 
     async def point_ids(self, device_key: str, point_keys: Sequence[str]) -> dict[str, int]:
         """Ids of a device's points; those that have none yet get one."""
@@ -58,6 +68,12 @@ class Devices:
                 "DELETE FROM devices WHERE key = ? AND id NOT IN (SELECT device_id FROM points)", (device_key,)
             )
         )
+
+
+def _row(device: Device) -> tuple[str, ...]:
+    values = dataclasses.asdict(device)
+    columns = [str(values.pop(name)) for name in COLUMNS]
+    return (*columns, msgspec.json.encode(values).decode())
 
 
 def class_of_point(point: Point) -> Class:

@@ -77,6 +77,8 @@ class Shelf:
     async def point_ids(self, device_key: str, point_keys: Sequence[str]) -> dict[str, int]:
         return {key: index for index, key in enumerate(point_keys)}
 
+    async def exchange(self, one: Device, other: Device) -> None: ...
+
     async def forget(self, device_key: str) -> None: ...
 
     async def latest(self) -> Mapping[int, tuple[Stamp, Value, int]]:

@@ -125,6 +125,10 @@ class MemoryStore:
     async def save(self, device: Device) -> None:
         self.saved[device.key] = device
 
+    async def exchange(self, one: Device, other: Device) -> None:
+        await self.save(one)
+        await self.save(other)
+
     async def classify(self, device_key: str, points: object) -> None:
         pass
 

@@ -81,9 +81,16 @@ class Credentials:
         return password
 
     def issue_device(
-        self, device_key: str, driver: str, native_id: str, acl: Iterable[str] = (), topic: str = ""
+        self,
+        device_key: str,
+        driver: str,
+        native_id: str,
+        acl: Iterable[str] = (),
+        topic: str = "",
+        password: str = "",
     ) -> tuple[str, str]:
-        """An account for a device: (user name, password). `acl` is its driver's (`About.acl`).
+        """An account for a device: (user name, password). `acl` is its driver's (`About.acl`); a password that is not
+        given is made up.
 
         `topic` is the name the device has in its topics, where that is not its id (Tasmota).
 
@@ -92,7 +99,7 @@ class Credentials:
         """
         held = self.of_device(driver, native_id)
         username = held.username if held else self._free_name(driver, native_id)
-        password = secrets.token_urlsafe(20)
+        password = password or secrets.token_urlsafe(20)
         topics = family_topics(acl, native_id, topic)
         self._put(Account(username, device_key, topics, hash_of(password), driver, native_id))
         return username, password

@@ -26,6 +26,7 @@ from sluis.links.broker.binary import Binary, find_mosquitto
 from sluis.links.broker.config import Identity, Ports, configuration
 from sluis.links.broker.credentials import Credentials
 from sluis.links.broker.probe import SILENT, knock
+from sluis.links.broker.refusals import Refusals
 from sluis.links.files import write_whole
 from sluis.links.health import BrokerHealth
 from sluis.links.settings import BrokerSettings
@@ -94,6 +95,8 @@ class Mosquitto:
             plain=_chosen(settings.plain_port),
             certificate=_chosen(settings.certificate_port) if encrypted and ca is not None else -1,
         )
+        self.refusals = Refusals(clock.stamp, self.ports.local)
+        """Who did not get in, and why."""
         self.hung_after_s = HUNG_AFTER_S
         self.restarts = 0
         self.last_words: deque[str] = deque(maxlen=20)
@@ -275,6 +278,7 @@ class Mosquitto:
         async for raw in process.stderr:
             line = raw.decode(errors="replace").strip()
             self.last_words.append(line)
+            self.refusals.heard(line)
             log.log(logging.WARNING if line.startswith("Error") else logging.DEBUG, "mosquitto: %s", line)
 
     async def _until_ready(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from sluis.model import Device, Point, Value
-from sluis.panel.api.shapes import In, Key, Label, Name, Out
+from sluis.panel.api.shapes import In, Key, Label, Name, Out, Sentence
 from sluis.panel.ports import Register
 from sluis.twins import Twin
 
@@ -103,6 +103,16 @@ class SameAs(In):
 
     other: Key
     """Key of the device that this one is another path to."""
+
+
+class DeviceSuccessor(In):
+    """A person's word that a dead device's place is taken."""
+
+    by: Key
+    """Key of the device that takes its place; of the same driver and model."""
+    force: bool = False
+    """Also while the old one is heard."""
+    reason: Sentence = ""
 
 
 class DeviceChange(In):

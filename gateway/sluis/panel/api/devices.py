@@ -14,6 +14,7 @@ from sluis.panel.api.device_shapes import (
     DeviceChange,
     DeviceOut,
     DeviceSetup,
+    DeviceSuccessor,
     FrameOut,
     NewDevice,
     PointOut,
@@ -24,6 +25,7 @@ from sluis.panel.api.device_shapes import (
 from sluis.panel.api.guards import CanAdopt, CanInspect, CanSee
 from sluis.panel.api.listing import Wanted, devices_for, sort_key
 from sluis.panel.api.shapes import Cursor, DeviceKey, Limit, Page, etag, must_match, pack, unpack
+from sluis.panel.api.swapping import replaced
 from sluis.panel.auth import HouseDep, device_for
 from sluis.panel.errors import NotPermitted
 from sluis.panel.ports import House
@@ -92,6 +94,15 @@ async def unrelate_device(house: HouseDep, actor: CanAdopt, device: DeviceKey) -
     """Undo that."""
     device_for(house, actor, device, Role.TECHNICIAN)
     return device_out(house.register, await house.register.unrelate(device, actor))
+
+
+@router.post("/devices/{device}/replace")
+async def replace_device(house: HouseDep, actor: CanAdopt, device: DeviceKey, wish: DeviceSuccessor) -> DeviceOut:
+    """Another device of the same model takes the place of a dead one: its name, area, history, limits and rules."""
+    device_for(house, actor, device, Role.TECHNICIAN)
+    device_for(house, actor, wish.by, Role.TECHNICIAN)
+    taken = await replaced(house, device, wish.by, actor, force=wish.force, reason=wish.reason)
+    return device_out(house.register, taken)
 
 
 @router.get("/discovered")

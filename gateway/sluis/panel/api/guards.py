@@ -25,6 +25,8 @@ CanSeeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:read"))]
 CanMakeBackups = Annotated[Actor, Depends(require(Role.ADMIN, "backups:write"))]
 CanSeeAccounts = Annotated[Actor, Depends(require(Role.TECHNICIAN, "broker:read"))]
 CanGiveAccounts = Annotated[Actor, Depends(require(Role.TECHNICIAN, "broker:write"))]
+CanSeeNodes = Annotated[Actor, Depends(require(Role.TECHNICIAN, "nodes:read"))]
+CanManageNodes = Annotated[Actor, Depends(require(Role.TECHNICIAN, "nodes:write"))]
 CanSeeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:read"))]
 CanChangeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:write"))]
 CanSeeTokens = Annotated[Actor, Depends(require(Role.ADMIN, "tokens:read"))]
@@ -42,6 +44,7 @@ NOUNS = tuple(
         "rules",
         "system",
         "broker",
+        "nodes",
         "backups",
         "users",
         "tokens",

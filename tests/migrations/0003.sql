@@ -1,0 +1,272 @@
+BEGIN TRANSACTION;
+CREATE TABLE alert_steps (
+  id INTEGER PRIMARY KEY,
+  alert_id INTEGER NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
+  at_us INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  who TEXT NOT NULL,
+  note TEXT NOT NULL
+) STRICT;
+CREATE TABLE alerts (
+  id INTEGER PRIMARY KEY,
+  rule TEXT NOT NULL,
+  device TEXT NOT NULL,
+  point TEXT NOT NULL,
+  opened_at_us INTEGER NOT NULL,
+  cleared_at_us INTEGER NOT NULL, -- 0 while open
+  body BLOB NOT NULL
+) STRICT;
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY,
+  body TEXT NOT NULL, -- canonical JSON: exactly the bytes that are hashed
+  before BLOB NOT NULL, -- the link before
+  digest BLOB NOT NULL, -- this link
+  actor TEXT GENERATED ALWAYS AS (json_extract(body, '$.actor')) VIRTUAL,
+  action TEXT GENERATED ALWAYS AS (json_extract(body, '$.action')) VIRTUAL,
+  object TEXT GENERATED ALWAYS AS (json_extract(body, '$.object')) VIRTUAL
+) STRICT;
+CREATE TABLE audit_checkpoints (
+  size INTEGER PRIMARY KEY,
+  note TEXT NOT NULL
+) STRICT;
+CREATE TABLE blocks (
+  id INTEGER PRIMARY KEY, -- resolution, segment, class and point in one number: appended in order, freed by ranges
+  data BLOB NOT NULL
+) STRICT;
+INSERT INTO "blocks" VALUES(67108865,X'0009040102062D0B0180E08DBBEDBFB006002D07010080DAC4092D040102002D040100002D05020028022D0100');
+INSERT INTO "blocks" VALUES(83886082,X'0009040104062D0B0180E08DBBEDBFB006002D07010080DAC4092D040102002D040100002D0C0402014200020002000200020100');
+INSERT INTO "blocks" VALUES(83886083,X'0009040106062D0B0180E08DBBEDBFB006002D07010080DAC4092D040102002D040100002D0C050691A4686561740300002D0100');
+INSERT INTO "blocks" VALUES(288230376218820609,X'0002070190FAC41C022D04010C052D050200280C2D0602008E026B2D05020032062D05020032062D0100');
+INSERT INTO "blocks" VALUES(288230376235597826,X'0002070190FAC41C022D04010C052D040100002D05020006012D040102002D040400022D0100');
+INSERT INTO "blocks" VALUES(288230376235597827,X'01789C6362679CF0EB880C932E0B230FAB2E230308F2B0B24D5C92919A58C2CCC0A02BC03EA911CC618350CC0006D30C48');
+INSERT INTO "blocks" VALUES(576460752370532353,X'01789C636463FCF3C186419785518841979589418341978D89610333986301231919007B9D04BF');
+INSERT INTO "blocks" VALUES(576460752387309570,X'00010601FCF03C002D040112002D040100002D0502000A002D040102002D040402002D0100');
+INSERT INTO "blocks" VALUES(576460752387309571,X'00010601FCF03C002D040112002D0100010001000C050691A4686561740300002D09079181A46865617409');
+CREATE TABLE boots (
+  id INTEGER PRIMARY KEY,
+  started_at_us INTEGER NOT NULL
+) STRICT;
+INSERT INTO "boots" VALUES(1,1795500000000000);
+CREATE TABLE commands (
+  id TEXT PRIMARY KEY,
+  device TEXT NOT NULL,
+  point TEXT NOT NULL,
+  at_us INTEGER NOT NULL,
+  stage TEXT NOT NULL,
+  body BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE deliveries (
+  id INTEGER PRIMARY KEY,
+  link TEXT NOT NULL,
+  session TEXT NOT NULL,
+  tokens BLOB NOT NULL,
+  digests BLOB NOT NULL,
+  identities BLOB NOT NULL
+) STRICT;
+INSERT INTO "deliveries" VALUES(1,'mqtt','session',X'0000000000000000',X'0000000000000000',X'0000000000000000');
+INSERT INTO "deliveries" VALUES(2,'mqtt','session',X'0A00000000000000',X'4600000000000000',X'0A00000000000000');
+INSERT INTO "deliveries" VALUES(3,'mqtt','session',X'1400000000000000',X'8C00000000000000',X'1400000000000000');
+INSERT INTO "deliveries" VALUES(4,'mqtt','session',X'1E00000000000000',X'D200000000000000',X'1E00000000000000');
+INSERT INTO "deliveries" VALUES(5,'mqtt','session',X'2800000000000000',X'1801000000000000',X'2800000000000000');
+INSERT INTO "deliveries" VALUES(6,'mqtt','session',X'3200000000000000',X'5E01000000000000',X'3200000000000000');
+INSERT INTO "deliveries" VALUES(7,'mqtt','session',X'3C00000000000000',X'A401000000000000',X'3C00000000000000');
+INSERT INTO "deliveries" VALUES(8,'mqtt','session',X'4600000000000000',X'EA01000000000000',X'4600000000000000');
+INSERT INTO "deliveries" VALUES(9,'mqtt','session',X'5000000000000000',X'3002000000000000',X'5000000000000000');
+INSERT INTO "deliveries" VALUES(10,'mqtt','session',X'5A00000000000000',X'7602000000000000',X'5A00000000000000');
+INSERT INTO "deliveries" VALUES(11,'mqtt','session',X'6400000000000000',X'BC02000000000000',X'6400000000000000');
+INSERT INTO "deliveries" VALUES(12,'mqtt','session',X'6E00000000000000',X'0203000000000000',X'6E00000000000000');
+CREATE TABLE devices (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  driver TEXT NOT NULL,
+  native_id TEXT NOT NULL,
+  link TEXT NOT NULL,
+  state TEXT NOT NULL,
+  body TEXT NOT NULL, -- the rest of model.Device, JSON
+  UNIQUE (driver, native_id)
+) STRICT;
+INSERT INTO "devices" VALUES(1,'heater','driver','native','mqtt','adopted','{"name":"Heater","area":"","asset_number":"","vendor":"","model":"","serial":"","firmware":"","firmware_since_us":0,"parent":"","confidence":"certain","evidence":"","same_as":"","description":{},"discovered_at_us":0,"adopted_at_us":0}');
+CREATE TABLE latest (
+  point INTEGER PRIMARY KEY,
+  seq INTEGER NOT NULL,
+  at_us INTEGER NOT NULL,
+  mono_us INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  value ANY NOT NULL
+) STRICT;
+INSERT INTO "latest" VALUES(1,25,1795500080000000,80000000,0,28.0);
+INSERT INTO "latest" VALUES(2,26,1795500080000000,80000000,16,1);
+INSERT INTO "latest" VALUES(3,27,1795500080000000,80000000,0,'heat');
+CREATE TABLE link_steps (
+  id INTEGER PRIMARY KEY,
+  link TEXT NOT NULL,
+  rung TEXT NOT NULL,
+  at_us INTEGER NOT NULL,
+  for_us INTEGER NOT NULL,
+  healed INTEGER NOT NULL,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE TABLE nodes (
+  id TEXT PRIMARY KEY, -- the chip's own number, lower-case hex
+  state TEXT NOT NULL,
+  body TEXT NOT NULL -- the rest of model.Node, JSON
+) STRICT;
+CREATE TABLE notices (
+  id INTEGER PRIMARY KEY,
+  recipient TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  alert_id INTEGER NOT NULL,
+  what TEXT NOT NULL,
+  at_us INTEGER NOT NULL,
+  severity TEXT NOT NULL,
+  parcel TEXT NOT NULL,
+  tries INTEGER NOT NULL,
+  due_us INTEGER NOT NULL
+) STRICT;
+CREATE TABLE occurrences (
+  id INTEGER PRIMARY KEY,
+  point INTEGER NOT NULL,
+  at_us INTEGER NOT NULL,
+  mono_us INTEGER NOT NULL,
+  boot INTEGER NOT NULL,
+  flags INTEGER NOT NULL,
+  what TEXT NOT NULL
+) STRICT;
+CREATE TABLE points (
+  id INTEGER PRIMARY KEY,
+  device_id INTEGER NOT NULL REFERENCES devices (id),
+  key TEXT NOT NULL,
+  class INTEGER, -- of retention: 0 telemetry, 1 state, 2 diagnostic; NULL follows the values
+  UNIQUE (device_id, key)
+) STRICT;
+INSERT INTO "points" VALUES(1,1,'temperature',NULL);
+INSERT INTO "points" VALUES(2,1,'on',NULL);
+INSERT INTO "points" VALUES(3,1,'mode',NULL);
+CREATE TABLE readings (
+  seq INTEGER PRIMARY KEY,
+  point INTEGER NOT NULL,
+  at_us INTEGER NOT NULL,   -- wall clock, as corrected later when the clock was not trusted
+  mono_us INTEGER NOT NULL, -- monotonic clock of `boot`
+  boot INTEGER NOT NULL,
+  flags INTEGER NOT NULL,   -- bits 0-1 quality, 2 clock not trusted, 3 dated again, 4 value is a bool
+  value ANY NOT NULL,
+  device_at_us INTEGER
+) STRICT;
+INSERT INTO "readings" VALUES(28,1,1795500090000000,90000000,1,0,29.0,NULL);
+INSERT INTO "readings" VALUES(29,2,1795500090000000,90000000,1,16,0,NULL);
+INSERT INTO "readings" VALUES(30,3,1795500090000000,90000000,1,0,'heat',NULL);
+INSERT INTO "readings" VALUES(31,1,1795500100000000,100000000,1,0,30.0,NULL);
+INSERT INTO "readings" VALUES(32,2,1795500100000000,100000000,1,16,1,NULL);
+INSERT INTO "readings" VALUES(33,3,1795500100000000,100000000,1,0,'heat',NULL);
+INSERT INTO "readings" VALUES(34,1,1795500110000000,110000000,1,0,31.0,NULL);
+INSERT INTO "readings" VALUES(35,2,1795500110000000,110000000,1,16,0,NULL);
+INSERT INTO "readings" VALUES(36,3,1795500110000000,110000000,1,0,'heat',NULL);
+INSERT INTO "readings" VALUES(37,1,1795500130000000,130000000,1,0,21.5,NULL);
+INSERT INTO "readings" VALUES(38,2,1795500130000000,130000000,1,16,1,NULL);
+CREATE TABLE rule_states (
+  rule TEXT NOT NULL,
+  device TEXT NOT NULL,
+  point TEXT NOT NULL,
+  body BLOB NOT NULL,
+  PRIMARY KEY (rule, device, point)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rule_versions (
+  id INTEGER PRIMARY KEY,
+  rule TEXT NOT NULL,
+  version TEXT NOT NULL,
+  body BLOB NOT NULL,
+  author TEXT NOT NULL,
+  at_us INTEGER NOT NULL
+) STRICT;
+CREATE TABLE segments (
+  id INTEGER PRIMARY KEY,
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  start_us INTEGER NOT NULL, -- earliest and latest wall time in it
+  end_us INTEGER NOT NULL,
+  count INTEGER NOT NULL,
+  packed_at_us INTEGER NOT NULL,
+  hours INTEGER NOT NULL,    -- id of the segment its hours are stored under
+  untrusted_boot INTEGER     -- the boot whose untrusted records it holds
+) STRICT;
+INSERT INTO "segments" VALUES(1,1,27,1795500000000000,1795500080000000,27,1795500080000000,1,NULL);
+CREATE TABLE sessions (
+  id INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL UNIQUE, -- SHA-256 of the cookie
+  user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  created_at_us INTEGER NOT NULL,
+  seen_at_us INTEGER NOT NULL,
+  expires_at_us INTEGER NOT NULL,
+  origin TEXT NOT NULL,
+  agent TEXT NOT NULL
+) STRICT;
+CREATE TABLE sign_in_failures (
+  subject TEXT PRIMARY KEY,
+  failures INTEGER NOT NULL,
+  last_at_us INTEGER NOT NULL,
+  blocked_until_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tokens (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  digest BLOB NOT NULL UNIQUE, -- SHA-256 of the token
+  role INTEGER NOT NULL CHECK (role BETWEEN 1 AND 4),
+  areas TEXT,
+  nouns TEXT NOT NULL, -- JSON list
+  created_at_us INTEGER NOT NULL,
+  created_by TEXT NOT NULL,
+  expires_at_us INTEGER,
+  used_at_us INTEGER
+) STRICT;
+CREATE TABLE users (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  role INTEGER NOT NULL CHECK (role BETWEEN 1 AND 4),
+  areas TEXT, -- JSON list; NULL for all
+  full_name TEXT NOT NULL,
+  email TEXT NOT NULL,
+  language TEXT NOT NULL,
+  disabled INTEGER NOT NULL,
+  created_at_us INTEGER NOT NULL,
+  signed_in_at_us INTEGER,
+  password_hash TEXT NOT NULL -- argon2id, PHC string
+) STRICT;
+CREATE TABLE wifi_networks (
+  ssid TEXT PRIMARY KEY,
+  sealed BLOB NOT NULL,
+  by TEXT NOT NULL,
+  at_us INTEGER NOT NULL
+) STRICT;
+CREATE TABLE written (
+  day INTEGER NOT NULL, -- days since 1970-01-01
+  subsystem TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY (day, subsystem)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alerts_open ON alerts (id) WHERE cleared_at_us = 0;
+CREATE INDEX alerts_by_device ON alerts (device, id);
+CREATE INDEX alert_steps_by_alert ON alert_steps (alert_id, id);
+CREATE INDEX audit_object ON audit (object, seq);
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+BEGIN
+  SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+BEGIN
+  SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_checkpoints_no_update BEFORE UPDATE ON audit_checkpoints
+BEGIN
+  SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_checkpoints_no_delete BEFORE DELETE ON audit_checkpoints
+BEGIN
+  SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE INDEX commands_by_point ON commands (device, point, id);
+CREATE INDEX commands_under_way ON commands (stage) WHERE stage IN ('accepted', 'sent');
+CREATE INDEX occurrences_by_point ON occurrences (point, at_us);
+CREATE INDEX rule_versions_by_rule ON rule_versions (rule, id);
+CREATE INDEX link_steps_by_link ON link_steps (link, id);
+COMMIT;
+PRAGMA user_version=3;
