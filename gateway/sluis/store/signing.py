@@ -1,4 +1,4 @@
-"""The gateway's key for signing audit checkpoints (Ed25519)."""
+"""The gateway's key (Ed25519): it signs audit checkpoints and certificates."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sluis.model import StoreError
-from sluis.wire import chain
+from sluis.wire import chain, note
 
 
 class SigningKey:
-    """Signs and reads checkpoints."""
+    """Signs notes; signs and reads checkpoints."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
@@ -42,12 +42,16 @@ class SigningKey:
         path.with_suffix(".pub").write_bytes(public)
         return cls(key)
 
+    def sign_note(self, body: str, name: str) -> str:
+        """A text as a signed note (`sluis.wire.note`)."""
+        return note.sign(body, name, self.public, self._key.sign)
+
     def sign(self, checkpoint: chain.Checkpoint) -> str:
         return chain.sign(checkpoint, self.public, self._key.sign)
 
-    def read(self, note: str) -> chain.Checkpoint:
+    def read(self, text: str) -> chain.Checkpoint:
         """ValueError when this key did not sign it."""
-        return chain.read(note, self.public, self._verified)
+        return chain.read(text, self.public, self._verified)
 
     def _verified(self, signature: bytes, body: bytes) -> bool:
         try:

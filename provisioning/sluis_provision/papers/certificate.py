@@ -66,15 +66,19 @@ class Certificate:
         return sum(check.result is Result.PASSED for check in self.checks)
 
 
-def sealed(certificate: Certificate, name: str, public_key: bytes, signer: Callable[[bytes], bytes]) -> str:
-    """The certificate as a file. `name` is the gateway's, without blanks."""
-    return note.sign(f"{HEAD}\n{_json(certificate)}\n", name, public_key, signer)
+NAME = "sluis/commissioning"
+"""What the gateway's key signs certificates as."""
 
 
-def opened(text: str, name: str, public_key: bytes, verifier: Callable[[bytes, bytes], bool]) -> Certificate:
+def sealed(certificate: Certificate, sign: Callable[[str, str], str]) -> str:
+    """The certificate as a file. `sign(text, name)` makes a signed note."""
+    return sign(f"{HEAD}\n{_json(certificate)}\n", NAME)
+
+
+def opened(text: str, public_key: bytes, verifier: Callable[[bytes, bytes], bool]) -> Certificate:
     """What a file certifies. ProvisionError when it is no certificate, or was changed, or another gateway's."""
     try:
-        head, _, body = note.read(text, name, public_key, verifier).partition("\n")
+        head, _, body = note.read(text, NAME, public_key, verifier).partition("\n")
     except ValueError as error:
         raise ProvisionError(
             "this certificate was changed, or another gateway signed it",
@@ -88,15 +92,14 @@ def opened(text: str, name: str, public_key: bytes, verifier: Callable[[bytes, b
         raise ProvisionError(f"the certificate is signed but cannot be read: {error}") from error
 
 
-def signer_of(text: str) -> str:
-    """Whose signature is below a file; "" when it has none. Nothing is verified."""
-    last = text.rstrip("\n").rpartition("\n")[2]
-    return last.removeprefix(note.MARK).partition(" ")[0] if last.startswith(note.MARK) else ""
-
-
 def print_of(certificate: Certificate) -> str:
     """Sixteen hex digits that name this certificate: on the report's paper, and in the next visit's."""
     return hashlib.sha256(_json(certificate).encode()).hexdigest()[:16]
+
+
+def print_in(text: str) -> str:
+    """The same of a certificate's file. Nothing is verified."""
+    return hashlib.sha256(text.split("\n")[1].encode()).hexdigest()[:16]
 
 
 def _json(certificate: Certificate) -> str:

@@ -14,14 +14,17 @@ from PIL import Image
 from sluis.model import ProvisionError
 from sluis.wire import note
 from sluis_provision.papers import Certificate, Check, Picture, Report, Result, opened, report_pdf, sealed
-from sluis_provision.papers.certificate import print_of, signer_of
+from sluis_provision.papers.certificate import NAME, print_of
 
 from .conftest import pages_of, text_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = KEY.public_key().public_bytes_raw()
-NAME = "sluis.local/commissioning"
 AT_US = 1_764_000_000_000_000
+
+
+def sign(body: str, name: str = NAME) -> str:
+    return note.sign(body, name, PUBLIC, KEY.sign)
 
 
 def verifies(signature: bytes, body: bytes) -> bool:
@@ -44,31 +47,30 @@ CERTIFICATE = Certificate(
 
 
 def test_what_was_signed_is_read_back() -> None:
-    file = sealed(CERTIFICATE, NAME, PUBLIC, KEY.sign)
-    assert opened(file, NAME, PUBLIC, verifies) == CERTIFICATE
-    assert signer_of(file) == NAME
-    assert signer_of("") == ""
+    file = sealed(CERTIFICATE, sign)
+    assert opened(file, PUBLIC, verifies) == CERTIFICATE
+    assert file.splitlines()[-1].startswith(f"— {NAME} ")
 
 
 @pytest.mark.parametrize("old, new", [("failed", "passed"), ("Raadzaal", "Kelder"), ("-61", "-31"), ("Anna", "Bert")])
 def test_a_changed_certificate_is_refused(old: str, new: str) -> None:
-    file = sealed(CERTIFICATE, NAME, PUBLIC, KEY.sign).replace(old, new)
+    file = sealed(CERTIFICATE, sign).replace(old, new)
     with pytest.raises(ProvisionError, match="changed, or another gateway signed it"):
-        opened(file, NAME, PUBLIC, verifies)
+        opened(file, PUBLIC, verifies)
 
 
 def test_every_changed_byte_is_noticed() -> None:
-    file = sealed(CERTIFICATE, NAME, PUBLIC, KEY.sign)
+    file = sealed(CERTIFICATE, sign)
     for place in range(len(file) - 1):
         changed = file[:place] + chr(ord(file[place]) ^ 1) + file[place + 1 :]
         with pytest.raises(ProvisionError):
-            opened(changed, NAME, PUBLIC, verifies)
+            opened(changed, PUBLIC, verifies)
 
 
 @pytest.mark.parametrize("body", ["sluis-release 1\n{}\n", "sluis-commissioning 1\n{}\n", "sluis-commissioning 1\n[\n"])
 def test_what_is_signed_but_no_certificate_is_refused(body: str) -> None:
     with pytest.raises(ProvisionError, match=r"no commissioning certificate|cannot be read"):
-        opened(note.sign(body, NAME, PUBLIC, KEY.sign), NAME, PUBLIC, verifies)
+        opened(sign(body), PUBLIC, verifies)
 
 
 def test_the_report_says_what_was_found() -> None:
