@@ -57,7 +57,16 @@ class Node(Driver):
         match=MqttMatch(("sluis/+/announce",)),
         sources=("docs/reference/node-telemetry.md, version 1",),
         grade=Grade.SILVER,
-        acl=(">sluis/{id}/announce", ">sluis/{id}/status", ">sluis/{id}/telemetry", "<sluis/{id}/set/#"),
+        acl=(
+            ">sluis/{id}/announce",
+            ">sluis/{id}/status",
+            ">sluis/{id}/telemetry",
+            "<sluis/{id}/set/#",
+            "<sluis/{id}/do",
+            ">sluis/{id}/did",
+            ">homeassistant/device/{id}/config",
+            "<homeassistant/status",
+        ),
     )
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import ifaddr
 import msgspec
 
 from sluis.intake import Register
@@ -30,6 +31,10 @@ PATIENCE_S: Mapping[str, float] = {"test": 25.0, "config": 15.0, "wipe": 10.0}
 """A test waits for the slowest sensor (five seconds) and moves each actuator; the asker's own patience is 30 s."""
 
 ELSE_S = 6.0
+
+HOSTS = 4
+"""Ways to the broker that a node is told. Addresses first: many nodes take ten seconds to find that they cannot
+resolve a `.local` name. The name last: it still holds when the gateway has got another address."""
 
 
 def build_enrolment(
@@ -59,10 +64,10 @@ class NodeAccounts:
 
     @property
     def place(self) -> Place:
-        port = self._broker.ports.tls
+        hosts, port = (*addresses()[: HOSTS - 1], self._hostname), self._broker.ports.tls
         if port <= 0:
-            return Place(self._hostname, max(0, self._broker.ports.plain))
-        return Place(self._hostname, port, ssl.PEM_cert_to_DER_cert(self._ca.read_text()))
+            return Place(hosts, max(0, self._broker.ports.plain))
+        return Place(hosts, port, self._hostname, ssl.PEM_cert_to_DER_cert(self._ca.read_text()))
 
     async def give(self, node_id: str, password: str) -> None:
         cls, entry = self._register.registry.get(DRIVER), self._register.by_native(DRIVER, node_id)
@@ -126,7 +131,7 @@ class MqttNodeLine:
             raise NodeSilent(f"{node_id} did not answer to {do!r}") from error
         answer = answer_of(frame)
         if answer.get("ok") is not True:
-            raise NodeRefused(f"{node_id} does not do {do!r}: {str(answer.get('error', 'it gives no reason'))[:300]}")
+            raise NodeRefused(f"{node_id} does not do {do!r}: {_why(answer)}")
         return answer
 
     async def withdraw(self, node_id: str) -> None:
@@ -136,6 +141,21 @@ class MqttNodeLine:
             f"homeassistant/device/{node_id}/config",
         ):
             await self._link.send(b"", to=topic, retain=True)
+
+
+def _why(answer: Mapping[str, Any]) -> str:
+    """What the node finds fault with: every place in a configuration, else its sentence."""
+    problems = answer.get("problems")
+    if isinstance(problems, list):
+        said = [f"{one[0]} {one[1]}" for one in problems[:10] if isinstance(one, list) and len(one) == 2]
+        return "; ".join(said)[:500]
+    return str(answer.get("error", "it gives no reason"))[:300]
+
+
+def addresses() -> list[str]:
+    """This machine's own IPv4 addresses that others can reach."""
+    found = (str(one.ip) for adapter in ifaddr.get_adapters() for one in adapter.ips if one.is_IPv4)
+    return sorted(one for one in found if not one.startswith(("127.", "169.254.")))
 
 
 def answer_of(frame: Frame) -> Mapping[str, Any]:

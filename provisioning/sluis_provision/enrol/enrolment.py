@@ -178,12 +178,14 @@ class Enrolment:
         """
         held = await self._in_force(node_id)
         try:
-            answer = await self._line.ask(held.id, "test")
+            answer = await self._line.ask(held.id, "test", {"rssi_min": self._bounds.rssi_floor_dbm})
+            has = await self._line.ask(held.id, "config") if held.config else {}
         except NodeSilent as error:
             trouble = self._accounts.trouble(held.id, held.keyed_at_us, strangers=True) or f"{error}. {error.hint}"
             await self._keep(held, fault=trouble)
             raise NodeSilent(f"{held.id} did not answer", hint=trouble) from error
-        verdict = judge(answer, announced=self._devices.of_node(held.id) is not None, bounds=self._bounds)
+        device, kept = self._devices.of_node(held.id), not held.config or has.get("node") == held.config
+        verdict = judge(answer, announced=device is not None, configured=kept, bounds=self._bounds)
         now_us = self._clock.stamp().at_us
         found: dict[str, Any] = {
             "state": NodeState.PROVEN if verdict.passed else NodeState.ENROLLED,
@@ -191,11 +193,11 @@ class Enrolment:
             "tests": verdict.kept(),
             "tested_at_us": now_us,
             "rssi_dbm": verdict.rssi_dbm,
-            "firmware": verdict.firmware,
+            "firmware": device.firmware if device is not None else "",
             "fault": verdict.fault,
         }
         node = await self._keep(held, **found)
-        failed = [line.what for line in verdict.lines if not line.ok]
+        failed = [line.part for line in verdict.lines if not line.ok]
         await self._audit.record(actor, "node.tested", held.id, {"passed": verdict.passed, "failed": failed})
         return node, verdict
 
@@ -231,14 +233,14 @@ class Enrolment:
     async def config(self, node_id: str) -> Mapping[str, Any]:
         """The node's `node.json`, as it is on the node."""
         held = await self._in_force(node_id)
-        told = (await self._line.ask(held.id, "config")).get("config")
+        told = (await self._line.ask(held.id, "config")).get("node")
         return told if isinstance(told, Mapping) else {}
 
     async def configure(self, node_id: str, config: Mapping[str, Any], actor: Actor) -> Node:
         """Give it another `node.json`. The node checks it first, and goes back to the old one when it does not reach
         its broker with the new one. What it took must be tested: it counts as enrolled again."""
         held = await self._in_force(node_id)
-        await self._line.ask(held.id, "config", {"config": config})
+        await self._line.ask(held.id, "config", {"node": config})
         node = await self._keep(held, config=config, state=NodeState.ENROLLED, proven_at_us=None)
         await self._audit.record(actor, "node.configured", held.id, {"config": config})
         return node

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +20,11 @@ class Network:
 class Place:
     """Where nodes find the broker, and whom they trust there."""
 
-    host: str
+    hosts: tuple[str, ...]
+    """Names and addresses, in the order in which they are tried; at most four."""
     port: int
+    server: str = ""
+    """The name in the broker's certificate."""
     ca_der: bytes = b""
     """The site CA's certificate; empty where the broker has no TLS."""
 
@@ -43,21 +45,18 @@ class Issued:
         """A node's name at the broker is its id."""
         return self.node.id
 
-    def net_json(self) -> bytes:
-        """The node's `/net.json`."""
-        return net_json(self.networks, self.place, self.username, self.password)
-
-
-def net_json(networks: tuple[Network, ...], place: Place, username: str, password: str) -> bytes:
-    """Networks in the order in which they are tried, and the broker."""
-    said: dict[str, Any] = {
-        "networks": [{"ssid": one.ssid, "password": one.password} for one in networks],
-        "broker": {
-            "host": place.host,
-            "port": place.port,
-            "username": username,
-            "password": password,
-            "tls": bool(place.ca_der),
-        },
-    }
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    def net(self) -> dict[str, Any]:
+        """The node's `/net.json`; `/ca.der` is `place.ca_der`. A node without a clock takes the time of enrolment for
+        the least that it can be, so that certificates are judged by something."""
+        return {
+            "networks": [{"ssid": one.ssid, "password": one.password} for one in self.networks],
+            "broker": {
+                "hosts": list(self.place.hosts),
+                "port": self.place.port,
+                "tls": bool(self.place.ca_der),
+                "server": self.place.server,
+            },
+            "name": self.username,
+            "password": self.password,
+            "enrolled_at": self.node.keyed_at_us // 1_000_000,
+        }

@@ -1,20 +1,22 @@
 """The factory test, judged: a pure function of what the node answered.
 
-A node answers `{"do": "test"}` on its `did` topic with one object for each part that its `node.json` declares:
+A node answers `{"do": "test"}` on its `did` topic with a finding for each part that its `node.json` declares, and one
+for its radio:
 
-    {"ok": true, "rssi_dbm": -61, "firmware": "1.4.0",
-     "tests": [{"what": "temperature", "part": "ds18b20", "pin": "GPIO4", "ok": true, "value": 21.5, "unit": "°C"},
-               {"what": "relay", "part": "relay", "pin": "GPIO16", "ok": false, "error": "no change on GPIO17"}]}
+    {"ok": true, "passed": false, "findings": [
+      {"part": "boiler", "kind": "ds18b20", "pin": "GPIO4", "ok": true, "values": {"boiler": 21.5}},
+      {"part": "pump", "kind": "relay", "pin": "GPIO16", "ok": false, "said": "...", "check": "..."},
+      {"part": "radio", "kind": "wifi", "pin": "", "ok": true, "values": {"rssi": -61}}]}
 
-`ok` of the whole says that the test was carried out, not that it was passed. A number outside what is plausible is the
-node's to tell (`ok` false and why); a part that gives no number at all fails here as well.
+`ok` of the whole says that the test was carried out. What is plausible is the node's to know, part by part; how well it
+must be heard, and that it must have announced itself, is judged here as well.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 RSSI_FLOOR_DBM = -75
@@ -22,30 +24,14 @@ RSSI_FLOOR_DBM = -75
 -80 the end; higher refuses nodes that work for years."""
 
 MOST = 64
-"""Parts of one node's test at most; a node has some thirty pins."""
+"""Findings of one node at most; it has some thirty pins."""
 
-TEXT = 120
+VALUES_MOST = 16
+TEXT = 200
+RADIO = "radio"
 
-CHECKS: Mapping[str, str] = {
-    "ds18b20": "the data wire, and the 4.7 kOhm resistor between data and 3.3 V",
-    "dht22": "the data wire and its 10 kOhm resistor; it needs two seconds after power comes",
-    "bme280": "SDA and SCL (not swapped), 3.3 V, and the address (0x76, or 0x77 with SDO high)",
-    "sht4x": "SDA and SCL (not swapped), 3.3 V, and the address (0x44)",
-    "scd4x": "SDA and SCL (not swapped), and that 3.3 V can give 200 mA; the first value takes five seconds",
-    "veml7700": "SDA and SCL (not swapped) and 3.3 V",
-    "pir": "its supply (most need 5 V) and the output wire; it settles for a minute after power comes",
-    "contact": "both wires and the pull-up",
-    "reed": "both wires and the pull-up",
-    "pulse": "the wire to S0+, the pull-up, and the polarity",
-    "adc": "that the wire is on a pin with a converter, and that the voltage stays below 3.3 V",
-    "relay": "the coil's supply and its transistor; a module with inverted input needs `invert`",
-    "dimmer": "the control wire and the lamp's supply",
-    "servo": "its own 5 V supply and the common ground",
-    "ws2812": "the direction of the strip (DIN), its supply, and the first lamp",
-}
-"""What to look at first, by kind of part."""
-
-ELSE = "the wire to this pin, the supply and the ground"
+LOOK = "Check the wire to this pin, the supply and the ground."
+"""Where the node itself gives no advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +43,24 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One part's result."""
+    """One finding."""
 
-    what: str
+    part: str
+    """Key of the part in `node.json`; `radio`, `announcement`, `configuration`, `answer` for the node as a whole."""
     ok: bool
-    part: str = ""
+    kind: str = ""
     pin: str = ""
-    value: float | bool | str | None = None
-    unit: str = ""
+    values: Mapping[str, float | bool | str] = field(default_factory=dict)
+    """By point."""
     said: str = ""
-    """What is wrong, in the node's words or ours."""
+    """What is wrong."""
     check: str = ""
-    """What to check, when it failed."""
+    """What to check: a sentence."""
 
     def sentence(self) -> str:
-        """For people: which pin, what, and what to check."""
-        where = f"{self.what} on {self.pin}" if self.pin else self.what
-        return f"{where}: {self.said}. Check {self.check}." if not self.ok else f"{where}: good"
+        """For people: which part on which pin, what is wrong, and what to check."""
+        where = f"{self.part} on {self.pin}" if self.pin else self.part
+        return f"{where}: good" if self.ok else f"{where}: {self.said.rstrip('.')}. {self.check}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +69,7 @@ class Verdict:
 
     lines: tuple[Line, ...]
     rssi_dbm: int | None = None
-    firmware: str = ""
+    """None where it has no radio."""
 
     @property
     def passed(self) -> bool:
@@ -98,64 +85,80 @@ class Verdict:
         return tuple(asdict(line) for line in self.lines)
 
 
-def judge(answer: Mapping[str, Any], *, announced: bool, bounds: Bounds | None = None) -> Verdict:
-    """A node that answered: did it announce itself, is it heard well, and did each part work?
+def judge(
+    answer: Mapping[str, Any], *, announced: bool, configured: bool = True, bounds: Bounds | None = None
+) -> Verdict:
+    """A node that answered: did it announce itself, does it have the configuration that it was given, does each part
+    work, and is it heard well enough?
 
     Never raises: what a node says is a stranger's text, and one that answers nonsense has failed its test.
     """
-    bounds = bounds or Bounds()
-    rssi = _whole(answer.get("rssi_dbm"))
-    lines = [_announced(announced), *_parts(answer.get("tests"))]
-    if rssi is not None or "rssi_dbm" in answer:
-        lines.insert(1, _signal(rssi, bounds.rssi_floor_dbm))
-    return Verdict(tuple(lines), rssi, _text(answer.get("firmware")))
+    floor_dbm = (bounds or Bounds()).rssi_floor_dbm
+    parts = [_heard(one, floor_dbm) if one.part == RADIO else one for one in _parts(answer.get("findings"))]
+    rssi = next((_rssi(one) for one in parts if one.part == RADIO), None)
+    return Verdict((_announced(announced), *_configured(configured), *parts), rssi)
 
 
 def _announced(announced: bool) -> Line:
     if announced:
         return Line("announcement", True)
-    told = "it answers, but has not said which points it has"
-    return Line("announcement", False, said=told, check="that its firmware and node.json belong together")
+    said = "it answers, but has not said which points it has"
+    return Line("announcement", False, said=said, check="Restart it, and look at its log.")
 
 
-def _signal(rssi_dbm: int | None, floor_dbm: int) -> Line:
-    if rssi_dbm is None:
-        return Line("signal", False, said="it does not know how well it is heard", check="the antenna")
-    good = floor_dbm <= rssi_dbm <= 0
-    said = "" if good else f"{rssi_dbm} dBm, at least {floor_dbm} is needed"
-    check = "" if good else "the antenna, metal around it, and the distance to the access point"
-    return Line("signal", good, value=rssi_dbm, unit="dBm", said=said, check=check)
+def _configured(configured: bool) -> Sequence[Line]:
+    if configured:
+        return ()
+    said = "it went back to an earlier configuration, because it did not reach its broker with the last one"
+    return [Line("configuration", False, said=said, check="Compare the two, and give it a corrected one.")]
 
 
 def _parts(told: object) -> Sequence[Line]:
     if not isinstance(told, list) or not all(isinstance(one, Mapping) for one in told):
-        said = "the answer lists no tests"
-        return [Line("answer", False, said=said, check="that the node has firmware of this release")]
+        check = "Does it have firmware of this release?"
+        return [Line("answer", False, said="the answer to the test lists no findings", check=check)]
     if len(told) > MOST:
-        said = f"the answer lists {len(told)} tests, at most {MOST} are possible"
-        return [Line("answer", False, said=said, check="its node.json")]
+        said = f"it lists {len(told)} findings; at most {MOST} are possible"
+        return [Line("answer", False, said=said, check="Look at its configuration.")]
     return [_part(one) for one in told]
 
 
 def _part(told: Mapping[str, Any]) -> Line:
-    what, part = _text(told.get("what")) or "a part without a name", _text(told.get("part"))
-    value = told.get("value")
-    plain = value if isinstance(value, bool | str) or _finite(value) else None
-    plain = plain[:TEXT] if isinstance(plain, str) else plain
-    good = told.get("ok") is True and not (value is not None and plain is None)
-    said = "" if good else _text(told.get("error")) or "it gave no value that could be true"
-    check = "" if good else CHECKS.get(part, ELSE)
-    return Line(what, good, part, _text(told.get("pin")), plain, _text(told.get("unit")), said, check)
+    values = told.get("values")
+    plain = {_text(key): _value(one) for key, one in values.items()} if isinstance(values, Mapping) else {}
+    whole = len(plain) <= VALUES_MOST and None not in plain.values()
+    good = told.get("ok") is True and whole
+    kept = {key: one for key, one in plain.items() if one is not None} if len(plain) <= VALUES_MOST else {}
+    said = "" if good else _text(told.get("said")) or "it gave no value that could be true"
+    check = "" if good else _text(told.get("check")) or LOOK
+    name = _text(told.get("part")) or "a part without a name"
+    return Line(name, good, _text(told.get("kind")), _text(told.get("pin")), kept, said, check)
 
 
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _heard(line: Line, floor_dbm: int) -> Line:
+    rssi = _rssi(line)
+    if rssi is None:
+        return replace(line, ok=False, said="it does not say how well it is heard", check="Check the antenna.")
+    if floor_dbm <= rssi <= 0:
+        return line
+    check = line.check or "Check the antenna, metal around it, and the distance to the access point."
+    return replace(line, ok=False, said=f"{rssi} dBm, at least {floor_dbm} dBm is needed", check=check)
 
 
-def _whole(value: object) -> int | None:
-    return round(value) if isinstance(value, int | float) and _finite(value) and abs(value) < 1000 else None
+def _rssi(line: Line) -> int | None:
+    value = line.values.get("rssi")
+    return round(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _value(value: object) -> float | bool | str | None:
+    """None for what is no value."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return value if math.isfinite(value) and abs(value) < 1e15 else None
+    return _text(value) if isinstance(value, str) else None
 
 
 def _text(value: object) -> str:
-    text = str(value)[:TEXT] if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    text = value[:TEXT] if isinstance(value, str) else ""
     return "".join(char for char in text if char.isprintable())

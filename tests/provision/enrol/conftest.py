@@ -40,11 +40,11 @@ OTHER = "e661410403020101"
 POINTS = {"temperature": {"quantity": "temperature", "unit": "°C"}, "relay": {"kind": "switch", "writable": True}}
 GOOD: Mapping[str, Any] = {
     "ok": True,
-    "rssi_dbm": -60,
-    "firmware": "1.4.0",
-    "tests": [
-        {"what": "temperature", "part": "ds18b20", "pin": "GPIO4", "ok": True, "value": 21.5, "unit": "°C"},
-        {"what": "relay", "part": "relay", "pin": "GPIO16", "ok": True},
+    "passed": True,
+    "findings": [
+        {"part": "temperature", "kind": "ds18b20", "pin": "GPIO4", "ok": True, "values": {"temperature": 21.5}},
+        {"part": "relay", "kind": "relay", "pin": "GPIO16", "ok": True, "values": {"relay": False}},
+        {"part": "radio", "kind": "wifi", "pin": "", "ok": True, "values": {"rssi": -60}},
     ],
 }
 
@@ -107,7 +107,7 @@ class Board:
 
     def __init__(self, issued: Issued, *, ca: bytes = b"", **answers: Any) -> None:
         self.id = issued.node.id
-        self.answers: dict[str, Any] = {"test": dict(GOOD), "config": {"ok": True, "config": {}}, **answers}
+        self.answers: dict[str, Any] = {"test": dict(GOOD), "config": {"ok": True, "node": {}, "trial": []}, **answers}
         self.asked: list[dict[str, Any]] = []
         self.refused = ""
         self.connected = threading.Event()
@@ -123,7 +123,7 @@ class Board:
         self.client.on_connect = self._connected
         self.client.on_message = self._asked
         self.client.on_disconnect = lambda *_: self.lost.set()
-        self.client.connect(issued.place.host, issued.place.port)
+        self.client.connect("localhost", issued.place.port)
         self.client.loop_start()
         assert self.settled.wait(20)
 
@@ -136,7 +136,13 @@ class Board:
         self.settled.set()
 
     def announce(self, model: str = "climate", **points: Any) -> None:
-        said = {"name": f"Node {self.id}", "vendor": "Sluis", "model": model, "points": points or POINTS}
+        said = {
+            "name": f"Node {self.id}",
+            "vendor": "Sluis",
+            "model": model,
+            "firmware": "1.4.0",
+            "points": points or POINTS,
+        }
         self.client.publish(f"sluis/{self.id}/announce", json.dumps(said), 1, retain=True)
         self.client.publish(f"sluis/{self.id}/status", b"online", 1, retain=True)
 

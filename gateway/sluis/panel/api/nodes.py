@@ -57,21 +57,14 @@ class NewNode(In):
     again: bool = Field(default=False, description="It is the same board, flashed anew: its old key ends.")
 
 
-class NetworkOut(Out):
-    ssid: str
-    password: str
-
-
 class IssuedOut(Out):
     """What the node must be told. The only answer with its password."""
 
     node: NodeOut
     username: str
     password: str = Field(description="Shown this once; the gateway does not keep it.")
-    host: str
-    port: int
-    ca_der: str = Field(description="The site CA's certificate, base64; empty where the broker has no TLS.")
-    networks: list[NetworkOut]
+    net: dict[str, Any] = Field(description="The node's whole `/net.json`, with that password and the networks.")
+    ca_der: str = Field(description="The node's `/ca.der`, base64; empty where the broker has no TLS.")
     setup_code: str = Field(description="For its label. It takes the node into use, once.")
 
 
@@ -259,9 +252,7 @@ def _issued(nodes: Nodes, made: IssuedNode) -> IssuedOut:
         node=_out(nodes, made.node),
         username=made.username,
         password=made.password,
-        host=made.place.host,
-        port=made.place.port,
+        net=made.net(),
         ca_der=base64.b64encode(made.place.ca_der).decode(),
-        networks=[NetworkOut.model_validate(one) for one in made.networks],
         setup_code=made.setup_code,
     )
