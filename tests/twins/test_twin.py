@@ -151,6 +151,18 @@ def test_stale_exactly_when_silent_for_two_and_a_half_intervals(steps: list[tupl
         heard = now
 
 
+def test_whose_last_word_was_unclear_is_away_when_it_falls_silent() -> None:
+    twin = make_twin()
+    twin.presence(Presence(Availability.ONLINE), at(0))
+    twin.apply(Reading("temperature", 20.0), at(1))
+    twin.presence(Presence(Availability.UNKNOWN, reason="says neither"), at(2))
+    assert not twin.expire(at(25))
+    twin.expire(at(27))
+    assert twin.availability is Availability.OFFLINE
+    twin.heard(at(30))
+    assert twin.availability is Availability.ONLINE
+
+
 def test_a_device_that_speaks_for_itself_is_online_again_once_heard_after_its_carrier_is_back() -> None:
     twin = make_twin()
     twin.presence(Presence(Availability.UNKNOWN, reason="says neither"), at(0))

@@ -112,7 +112,8 @@ class Twin:
     def heard(self, stamp: Stamp) -> AvailabilityChanged | None:
         """A live frame of the device arrived. That proves it is there, unless it said itself that it is not."""
         self.heard_at = stamp
-        says_no = self._speaks_for_itself and self.availability is Availability.OFFLINE
+        away = self.availability is Availability.OFFLINE
+        says_no = away and self._speaks_for_itself and self.reason != SILENCE
         if self.availability is Availability.ONLINE or says_no or self._blocked_by:
             return None
         return self._become(Availability.ONLINE, "heard", stamp)
@@ -151,12 +152,14 @@ class Twin:
         return min(self._stale_at.values(), default=None)
 
     def expire(self, now: Stamp) -> list[Event]:
-        """Silence: readings that went stale by `now`, and what that says about the device."""
+        """Silence: readings that went stale by `now`, and what that says about the device, where it says nothing clear
+        itself (mqtt-io's last word is one that it never announced)."""
         events: list[Event] = []
         for key in [key for key, at in self._stale_at.items() if at <= now.mono_us]:
             del self._stale_at[key]
             events.append(self._stale(key))
-        if events and not self._stale_at and not self._speaks_for_itself and not self._blocked_by:
+        unclear = not self._speaks_for_itself or self.availability is Availability.UNKNOWN
+        if events and not self._stale_at and unclear and not self._blocked_by:
             gone = self._become(Availability.OFFLINE, SILENCE, now)
             if gone:
                 events.append(gone)
