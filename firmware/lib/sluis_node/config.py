@@ -9,7 +9,7 @@
 Keys of parts become keys of points. Every problem is named with the key it is at: ("parts.pump.pin", "...").
 """
 
-from sluis_node.fields import REQUIRED, Bus, Choice, Field, Flag, Number, Pin, Text
+from sluis_node.fields import REQUIRED, Bus, Field, Flag, List, Number, Pin, Record, Text
 
 try:
     from typing import Any
@@ -43,6 +43,24 @@ BUSES = {
 }
 
 COMMON = {"part": Text(), "name": Text("", 64)}
+
+NET = {
+    "networks": List([], 8, Record({"ssid": Text(longest=32), "password": Text("", 64)})),
+    "broker": Record(
+        {
+            "host": Text(longest=128),
+            "port": Number(8883, 1, 65535, True),
+            "tls": Flag(True),
+            "server": Text("", 128),
+            "username": Text("", 64),
+            "password": Text("", 128),
+        }
+    ),
+    "time": List([], 4, Text(longest=128)),
+    "enrolled_at": Number(0, 0, 4102444800, True),
+}
+"""`/net.json`: how a node comes to its broker. `server` is the name in the broker's certificate, where that is not the
+host; `time` are its time servers, else the broker's host and the pool; `enrolled_at` is Unix time."""
 
 
 class Problems:
@@ -140,6 +158,12 @@ def check(told: "Any") -> "tuple[dict[str, Any], list[tuple[str, str]]]":
     return config, problems.found
 
 
+def check_net(told: "Any") -> "tuple[dict[str, Any], list[tuple[str, str]]]":
+    """The same for `/net.json`."""
+    problems = Problems()
+    return problems.record("", NET, told, {}), problems.found
+
+
 def _part(problems: Problems, key: str, told: "Any", buses: "dict[str, Any]") -> "dict[str, Any]":
     where = "parts." + key
     kind = told.get("part") if isinstance(told, dict) else None
@@ -168,6 +192,3 @@ def _records(problems: Problems, where: str, told: "Any") -> "dict[str, Any]":
         else:
             kept[key] = value
     return kept
-
-
-__all__ = ["Bus", "Choice", "Field", "Flag", "Number", "Pin", "Text", "check", "fields_of", "load"]

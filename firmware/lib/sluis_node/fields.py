@@ -88,3 +88,43 @@ class Bus(Field):
     def __init__(self, kind: str) -> None:
         self.default = REQUIRED
         self.kind = kind
+
+
+class List(Field):
+    """At most `longest` values, each as `each` wants it."""
+
+    def __init__(self, default: "Any", longest: int, each: Field) -> None:
+        self.default = default
+        self.longest = longest
+        self.each = each
+
+    def check(self, value: "Any") -> "list[Any]":
+        if not isinstance(value, list) or len(value) > self.longest:
+            raise ValueError("a list of at most %d" % self.longest)
+        for each in value:
+            self.each.check(each)
+        return value
+
+
+class Record(Field):
+    """An object with these fields and no others."""
+
+    def __init__(self, fields: "dict[str, Field]", default: "Any" = REQUIRED) -> None:
+        self.default = default
+        self.fields = fields
+
+    def check(self, value: "Any") -> "dict[str, Any]":
+        if not isinstance(value, dict):
+            raise ValueError("an object")
+        for key in value:
+            if key not in self.fields:
+                raise ValueError("an object without " + str(key))
+        for key, field in self.fields.items():
+            if key in value:
+                try:
+                    field.check(value[key])
+                except ValueError as error:
+                    raise ValueError("an object whose %s is %s" % (key, error)) from None
+            elif field.default is REQUIRED:
+                raise ValueError("an object with " + key)
+        return value

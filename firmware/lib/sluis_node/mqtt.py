@@ -404,7 +404,7 @@ class Client:
             self.on_message(topic, bytes(buffer[payload:end]), bool(buffer[at] & packets.RETAIN))
             self._acknowledge(number)
         elif kind == packets.SUBACK:
-            if 0x80 in buffer[body + 2 : end]:
+            if any(code == 0x80 for code in buffer[body + 2 : end]):
                 self.on_note("the broker refuses a subscription")
         elif kind != packets.PINGRESP:
             raise packets.PacketError("packet type %d" % (kind >> 4))

@@ -79,6 +79,8 @@ class _World:
 
 
 world = _World()
+_watchdog_path = os.getenv("SLUIS_WATCHDOG")
+_watchdog = io.open(_watchdog_path, "w") if _watchdog_path else None
 
 
 class Pin:
@@ -183,16 +185,14 @@ class I2C(SoftI2C):
 
 class WDT:
     def __init__(self, id=0, timeout=5000):
-        path = os.getenv("SLUIS_WATCHDOG")
-        self._file = io.open(path, "w") if path else None
         self._timeout = timeout
         self.feed()
 
     def feed(self):
-        if self._file is not None:
-            self._file.seek(0)
-            self._file.write(str(self._timeout))
-            self._file.flush()
+        if _watchdog is not None:
+            _watchdog.seek(0)
+            _watchdog.write(str(self._timeout))
+            _watchdog.flush()
 
 
 def unique_id():

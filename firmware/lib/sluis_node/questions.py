@@ -1,0 +1,130 @@
+"""What a node can be asked, over MQTT and over the cable alike: `{"call", "do", ...}` in, `{"call", "ok", ...}` out.
+
+identify  for_s                 blinks
+restart                         after the answer
+test      parts?, rssi_min?     findings: part, kind, pin, ok, values | said and check
+log       after?                lines: [number, seconds since the start, text]
+config    node? | net?          checked, then on trial (see trial.py); without either: what the node has
+wipe                            forgets the site and restarts
+about                           id, name, board, firmware, and whether it is connected
+"""
+
+import json
+
+from sluis_node import VERSION, announce, config, files, identity, trial
+
+try:
+    from typing import Any
+
+    from sluis_node.app import Node
+except ImportError:  # a node has no typing
+    pass
+
+
+class Unanswerable(ValueError):
+    """The question is wrong: a sentence, and what is wrong key by key."""
+
+    def __init__(self, text: str, problems: "tuple[tuple[str, str], ...]" = ()) -> None:
+        super().__init__(text)
+        self.problems = problems
+
+
+async def answer(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    """The answer to a question; never raises."""
+    told = {"call": asked.get("call"), "ok": True}
+    try:
+        ask = _ANSWERS.get(asked.get("do"))
+        if ask is None:
+            raise Unanswerable("this node can do " + ", ".join(sorted(_ANSWERS)))
+        told.update(await ask(node, asked))
+    except Unanswerable as error:
+        told.update({"ok": False, "error": str(error)})
+        if error.problems:
+            told["problems"] = error.problems
+    except Exception as error:
+        told.update({"ok": False, "error": "%s: %s" % (type(error).__name__, error)})
+    return told
+
+
+async def _identify(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    for_s = asked.get("for_s", 10)
+    if not isinstance(for_s, int) or not 1 <= for_s <= 300:
+        raise Unanswerable("for_s must be a whole number from 1 to 300")
+    if not node.identify(for_s):
+        raise Unanswerable("this board has no lamp: give its pin as `led` in node.json")
+    return {}
+
+
+async def _restart(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    node.restart("asked to")
+    return {}
+
+
+async def _test(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    if node.safe_mode:
+        raise Unanswerable("this node is in safe mode: its parts do not run")
+    only = asked.get("parts")
+    told: "dict[str, Any]" = {
+        "firmware": VERSION,
+        "tests": await node.runner.test(only if isinstance(only, list) else None),
+    }
+    rssi = node.way.rssi()
+    if rssi is not None:
+        told["rssi_dbm"] = rssi
+    return told
+
+
+async def _log(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    after = asked.get("after", 0)
+    crash = files.read("/crash.txt")
+    told: "dict[str, Any]" = {"lines": node.journal.lines(after if isinstance(after, int) else 0)}
+    if crash:
+        told["crash"] = crash.decode()[-800:]
+    return told
+
+
+async def _config(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    changed = []
+    for key, path, check in (("config", "/node.json", config.check), ("net", "/net.json", config.check_net)):
+        if key in asked:
+            problems = check(asked[key])[1]
+            if problems:
+                raise Unanswerable("%s %s" % problems[0], tuple(problems))
+            changed.append((path, json.dumps(asked[key])))
+    if not changed:
+        return {"config": files.read_json("/node.json") or {}, "trial": trial.on_trial()}
+    for path, text in changed:
+        files.write(path, text)
+    node.restart("new settings")
+    return {"trial_s": trial.TRIAL_S}
+
+
+async def _wipe(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    node.withdraw()
+    node.restart("wiped", identity.wipe)
+    return {}
+
+
+async def _about(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    return {
+        "id": node.identity.id,
+        "name": node.card.name,
+        "board": node.card.board,
+        "firmware": VERSION,
+        "does": announce.DOES,
+        "way": node.way.name,
+        "up": node.client is not None and node.client.up,
+        "safe_mode": node.safe_mode,
+        "wrong": node.identity.wrong,
+    }
+
+
+_ANSWERS = {
+    "identify": _identify,
+    "restart": _restart,
+    "test": _test,
+    "log": _log,
+    "config": _config,
+    "wipe": _wipe,
+    "about": _about,
+}

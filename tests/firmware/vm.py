@@ -1,0 +1,216 @@
+"""The real MicroPython, for tests: single scripts, and whole nodes with real littlefs as their flash."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import littlefs
+import pytest
+
+from sluis_provision.bundle import File, build
+
+ROOT = Path(__file__).parents[2]
+LIB = ROOT / "firmware" / "lib"
+UNIX = ROOT / "firmware" / "ports" / "unix"
+HERE = Path(__file__).parent
+
+HEAP = "192K"
+"""What an RP2040 has for Python, about. The words of the VM are twice as wide, so it is the harder test."""
+
+BLOCK, BLOCKS = 4096, 256
+STARTS_MAX = 30
+
+
+def micropython() -> str:
+    """The interpreter: `$MICROPYTHON`, or the wheel's beside this Python."""
+    beside = Path(sys.executable).with_name("micropython")
+    found = os.environ.get("MICROPYTHON") or (str(beside) if beside.exists() else shutil.which("micropython"))
+    if not found:
+        pytest.skip("no MicroPython for this machine: set MICROPYTHON")
+    return found
+
+
+PATHS = f"import sys\nsys.path[:] = ['', '.frozen', {str(LIB)!r}, {str(UNIX)!r}]\n"
+
+
+def run(script: str, heap: str = "4M", timeout_s: float = 50) -> str:
+    """What a script prints; its failure is the test's."""
+    command = [micropython(), "-X", f"heapsize={heap}", "-c", PATHS + script]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, cwd=HERE)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+@functools.cache
+def application() -> tuple[File, ...]:
+    """The node's files as they ship."""
+    return build()
+
+
+PRELUDE = """
+import sys, os, vfs
+sys.path[:] = ['', '.frozen', {unix!r}]
+import machine
+class Flash:
+    def __init__(self):
+        self.file = open({flash!r}, 'r+b')
+    def readblocks(self, block, buffer, offset=0):
+        self.file.seek(block * {block} + offset)
+        self.file.readinto(buffer)
+    def writeblocks(self, block, buffer, offset=0):
+        self.file.seek(block * {block} + offset)
+        self.file.write(buffer)
+        self.file.flush()
+    def ioctl(self, op, argument):
+        if op == 4:
+            return {blocks}
+        if op == 5:
+            return {block}
+        if op == 6:
+            return 0
+flash = Flash()
+vfs.umount('/')
+vfs.mount(vfs.VfsLfs2(flash, progsize=256, readsize=256), '/')
+os.chdir('/')
+sys.path[:] = ['', '.frozen', '/lib']
+def execute(name):
+    with open(name) as file:
+        exec(compile(file.read(), name, 'exec'), {{'__name__': '__main__'}})
+execute('/boot.py')
+execute('/main.py')
+"""
+
+
+class Node:
+    """A node: the real firmware on the real interpreter, started again by itself when it resets.
+
+    Its flash is an image file. Files are read and written from outside, as by a programmer, while the power is off;
+    reading works at any time, from the blocks as they are.
+    """
+
+    def __init__(self, folder: Path, uid: str = "e66118604b4a2c21", heap: str = HEAP) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.uid = uid
+        self.starts = 0
+        self.said: list[str] = []
+        self._folder = folder
+        self._heap = heap
+        self._flash = folder / "flash.img"
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        made = littlefs.LittleFS(block_size=BLOCK, block_count=BLOCKS, prog_size=256, read_size=256)
+        self._flash.write_bytes(bytes(made.context.buffer))
+        self.write({file.path: file.content for file in application()})
+        self.write({"/id.json": {"board": "virtual"}})
+        self.show_world({})
+
+    # -- its flash ----------------------------------------------------------------------------------------
+
+    def _mounted(self) -> littlefs.LittleFS:
+        blocks = littlefs.UserContext(BLOCK * BLOCKS)
+        blocks.buffer = bytearray(self._flash.read_bytes())
+        found = littlefs.LittleFS(
+            blocks, block_size=BLOCK, block_count=BLOCKS, prog_size=256, read_size=256, mount=False
+        )
+        found.mount()
+        return found
+
+    def write(self, files: Mapping[str, Any]) -> None:
+        """Files by path: bytes, or something for JSON. Only while it is off."""
+        assert self._task is None
+        held = self._mounted()
+        for path, content in files.items():
+            held.makedirs(path.rpartition("/")[0] or "/", exist_ok=True)
+            with held.open(path, "wb") as file:
+                file.write(content if isinstance(content, bytes) else json.dumps(content).encode())
+        self._flash.write_bytes(bytes(held.context.buffer))
+
+    def read(self, path: str) -> bytes | None:
+        """A file as it is in flash now; None when there is none."""
+        held = self._mounted()  # files of it do not keep it alive
+        try:
+            with held.open(path, "rb") as file:
+                content: bytes = file.read()
+        except (FileNotFoundError, littlefs.LittleFSError):
+            return None
+        return content
+
+    # -- its surroundings ---------------------------------------------------------------------------------
+
+    def show_world(self, world: Mapping[str, Any]) -> None:
+        """What is wired to the pins from now on."""
+        # In place, as the interpreter holds the file open; a reading of half of it is thrown away there.
+        (self._folder / "world.json").write_text(json.dumps(world))
+
+    @property
+    def pins(self) -> dict[str, Any]:
+        """What the chip drives."""
+        try:
+            found: dict[str, Any] = json.loads((self._folder / "pins.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def level(self, pin: int) -> int | None:
+        level: int | None = self.pins.get(str(pin), {}).get("level")
+        return level
+
+    # -- power and cable ----------------------------------------------------------------------------------
+
+    async def start(self, cause: int = 1) -> None:
+        self._task = asyncio.ensure_future(self._live(cause))
+
+    async def stop(self) -> None:
+        """Power off."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def type(self, line: str) -> None:
+        """A line over the cable."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(line.encode() + b"\n")
+        await self._process.stdin.drain()
+
+    def answers(self) -> list[dict[str, Any]]:
+        """What it answered over the cable."""
+        return [json.loads(line) for line in self.said if line.startswith("{")]
+
+    async def _live(self, cause: int) -> None:
+        prelude = self._folder / "prelude.py"
+        text = PRELUDE.format(unix=str(UNIX), flash=str(self._flash), block=BLOCK, blocks=BLOCKS)
+        prelude.write_text(text)
+        while self.starts < STARTS_MAX:
+            names = {"WORLD": "world.json", "PINS": "pins.json", "WATCHDOG": "watchdog"}
+            env = {f"SLUIS_{name}": str(self._folder / file) for name, file in names.items()}
+            process = self._process = await asyncio.create_subprocess_exec(
+                micropython(),
+                "-X",
+                f"heapsize={self._heap}",
+                str(prelude),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=env | {"SLUIS_UID": self.uid, "SLUIS_RESET_CAUSE": str(cause)},
+            )
+            self.starts += 1
+            assert process.stdout is not None
+            try:
+                async for line in process.stdout:
+                    self.said.append(line.decode(errors="replace").rstrip())
+                cause = 2 if await process.wait() == 64 else 5
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
