@@ -71,7 +71,7 @@ class Node:
         broker = net["broker"]
         branch = "sluis/" + self.identity.id
         self._branch = branch
-        self.clock = Clock(tuple(net["time"]) or (broker["host"], POOL))
+        self.clock = Clock(tuple(net["time"]) or tuple(broker["hosts"]) + (POOL,))
         self.clock.at_least(net["enrolled_at"])
         tls = None
         if broker.get("tls", True):
@@ -81,11 +81,11 @@ class Node:
                 return
             tls = mqtt.tls_context(ca, files.read("/cert.der") or b"", files.read("/key.der") or b"")
         client = self.client = mqtt.Client(
-            (broker["host"],),
+            tuple(broker["hosts"]),
             broker.get("port", 8883),
             self.identity.id,
-            broker.get("username", self.identity.id),
-            broker.get("password", ""),
+            net["name"] or self.identity.id,
+            net["password"],
             tls,
             broker.get("server", ""),
             (branch + "/status", b"offline", 1, True),

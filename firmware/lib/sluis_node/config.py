@@ -48,19 +48,19 @@ NET = {
     "networks": List([], 8, Record({"ssid": Text(longest=32), "password": Text("", 64)})),
     "broker": Record(
         {
-            "host": Text(longest=128),
+            "hosts": List(REQUIRED, 4, Text(longest=128)),
             "port": Number(8883, 1, 65535, True),
             "tls": Flag(True),
             "server": Text("", 128),
-            "username": Text("", 64),
-            "password": Text("", 128),
         }
     ),
+    "name": Text("", 64),
+    "password": Text("", 128),
     "time": List([], 4, Text(longest=128)),
     "enrolled_at": Number(0, 0, 4102444800, True),
 }
 """`/net.json`: how a node comes to its broker. `server` is the name in the broker's certificate, where that is not the
-host; `time` are its time servers, else the broker's host and the pool; `enrolled_at` is Unix time."""
+host; `time` are its time servers, else the broker's hosts and the pool; `enrolled_at` is Unix time."""
 
 
 class Problems:

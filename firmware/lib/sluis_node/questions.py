@@ -21,6 +21,10 @@ except ImportError:  # a node has no typing
     pass
 
 
+RSSI_MIN_DBM = -75
+"""Below this a node loses messages whenever somebody stands in between."""
+
+
 class Unanswerable(ValueError):
     """The question is wrong: a sentence, and what is wrong key by key."""
 
@@ -64,14 +68,17 @@ async def _test(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     if node.safe_mode:
         raise Unanswerable("this node is in safe mode: its parts do not run")
     only = asked.get("parts")
-    told: "dict[str, Any]" = {
-        "firmware": VERSION,
-        "tests": await node.runner.test(only if isinstance(only, list) else None),
-    }
+    findings = await node.runner.test(only if isinstance(only, list) else None)
     rssi = node.way.rssi()
-    if rssi is not None:
-        told["rssi_dbm"] = rssi
-    return told
+    if node.way.wireless and not only:
+        lowest = asked.get("rssi_min", RSSI_MIN_DBM)
+        finding = {"part": "radio", "kind": "wifi", "pin": "", "ok": rssi is not None and rssi >= lowest}
+        finding["values"] = {} if rssi is None else {"rssi": rssi}
+        if not finding["ok"]:
+            finding["said"] = "no network" if rssi is None else "%d dBm is weaker than %d dBm" % (rssi, lowest)
+            finding["check"] = "Is the antenna connected and in the open? Is there an access point nearer by?"
+        findings.append(finding)
+    return {"passed": all(finding["ok"] for finding in findings), "findings": findings}
 
 
 async def _log(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
@@ -85,14 +92,14 @@ async def _log(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
 
 async def _config(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     changed = []
-    for key, path, check in (("config", "/node.json", config.check), ("net", "/net.json", config.check_net)):
+    for key, path, check in (("node", "/node.json", config.check), ("net", "/net.json", config.check_net)):
         if key in asked:
             problems = check(asked[key])[1]
             if problems:
                 raise Unanswerable("%s %s" % problems[0], tuple(problems))
             changed.append((path, json.dumps(asked[key])))
     if not changed:
-        return {"config": files.read_json("/node.json") or {}, "trial": trial.on_trial()}
+        return {"node": files.read_json("/node.json") or {}, "trial": trial.on_trial()}
     for path, text in changed:
         files.write(path, text)
     node.restart("new settings")

@@ -140,31 +140,21 @@ class Runner:
     # -- the factory test ---------------------------------------------------------------------------------
 
     async def test(self, only: "list[str] | None" = None) -> "list[dict[str, Any]]":
-        """Try each part (or those named) once; a finding for each point: the pin, what came, what to check."""
+        """Try each part (or those named) once. A finding says which part, which pin, what came, and what to check."""
         findings = []
         for part in self.parts:
             if only and part.key not in only:
                 continue
-            values: "dict[str, Any]" = {}
-            fault = ""
+            finding = {"part": part.key, "kind": part.settings["part"], "pin": part.where(), "ok": True}
             try:
                 if not self._open(part):
                     raise Fault(0, self.faults[part.key])
                 values = await part.test()
+                finding["values"] = {part.point(suffix): value for suffix, value in values.items()}
+                _plausible(part, values)
             except Exception as error:
-                fault = said(error)
-            for suffix, about in part.points().items():
-                value = values.get(suffix)
-                finding = {"what": part.point(suffix), "part": part.settings["part"], "pin": part.where()}
-                error = fault or _implausible(about, value)
-                finding["ok"] = not error
-                if value is not None:
-                    finding["value"] = value
-                    if "unit" in about:
-                        finding["unit"] = about["unit"]
-                if error:
-                    finding.update({"error": error, "check": part.CHECK})
-                findings.append(finding)
+                finding.update({"ok": False, "said": said(error), "check": part.CHECK})
+            findings.append(finding)
         return findings
 
 
@@ -177,15 +167,15 @@ def said(error: Exception) -> str:
     return "%s: %s" % (type(error).__name__, error)
 
 
-def _implausible(about: "dict[str, Any]", value: "Any") -> str:
-    """Why a value cannot be, or ""."""
-    if value is None:
-        return "no value"
-    if about.get("kind", "number") == "number":
-        low, high = about.get("min"), about.get("max")
-        if (low is not None and value < low) or (high is not None and value > high):
-            return "%s is not possible" % value
-    return ""
+def _plausible(part: "Part", values: "dict[str, Any]") -> None:
+    for suffix, about in part.points().items():
+        value = values.get(suffix)
+        if value is None:
+            raise Fault(0, "%s has no value" % part.point(suffix))
+        if about.get("kind", "number") == "number":
+            low, high = about.get("min"), about.get("max")
+            if (low is not None and value < low) or (high is not None and value > high):
+                raise Fault(0, "%s is %s, which cannot be" % (part.point(suffix), value))
 
 
 def _suits(about: "dict[str, Any]", value: "Any") -> None:
