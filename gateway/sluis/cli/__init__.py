@@ -47,6 +47,10 @@ TABLE = {
         "tokens": ("sluis.cli.accounts:tokens", "List, create and revoke API tokens."),
         "audit": ("sluis.cli.accounts:audit", "Read and verify the log of who did what."),
     },
+    "Boards": {
+        "flash": ("sluis.cli.flash:flash", "Write MicroPython to boards, many at once."),
+        "bundle": ("sluis.cli.bundle:bundle", "Keep the images that boards are flashed with."),
+    },
     "Develop": {
         "driver": ("sluis.cli.driver:driver", "Write, check, record and replay drivers."),
         "bench": ("sluis.cli.system:bench", "Measure this machine's speed (from a checkout)."),

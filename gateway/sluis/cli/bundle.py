@@ -1,0 +1,98 @@
+"""`sluis bundle`: the images that boards are flashed with, on this machine."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sluis.cli.lazy import EXIT_FINDING, Failure
+from sluis.cli.show import as_json, out, size, table
+from sluis.cli.where import Where
+
+
+@click.group()
+def bundle() -> None:
+    """MicroPython images: which there are, and which are on this machine."""
+
+
+@bundle.command("images")
+@as_json
+@click.pass_obj
+def images(where: Where, json_: bool) -> None:
+    """List the images of the catalogue, the boards they are for, and whether they are on this machine.
+
+    \b
+    sluis bundle images
+    """
+    from sluis_provision.images.catalogue import catalogue
+    from sluis_provision.images.profiles import profiles
+    from sluis_provision.images.store import Store
+
+    store = Store(where.folder / "images")
+    boards = profiles().values()
+    found: list[dict[str, Any]] = [
+        asdict(one) | {"state": store.state(one), "profiles": [board.key for board in boards if board.image == key]}
+        for key, one in catalogue().items()
+    ]
+    if json_:
+        out(found)
+        return
+    rows = [
+        [
+            one["key"],
+            ", ".join(one["profiles"]),
+            one["version"],
+            size(one["size"]) if one["size"] else "",
+            one["state"],
+            one["file"],
+            one["sha256"][:12] or "not known",
+        ]
+        for one in found
+    ]
+    heads = ["Image", "Profiles", "Version", "Size", "Here", "File", "SHA-256"]
+    table(heads, rows, "The catalogue is empty: add entries to hardware/runtimes.toml.")
+    if any(one["state"] == "missing" for one in found):
+        click.echo("What is missing: get the file from micropython.org/download and run `sluis bundle import FOLDER`.")
+
+
+@bundle.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--approve",
+    multiple=True,
+    metavar="SHA256",
+    help="Vouch for the file with this hash, where the catalogue knows none; your name is kept with it. Repeatable.",
+)
+@as_json
+@click.pass_obj
+def import_(where: Where, path: Path, approve: tuple[str, ...], json_: bool) -> None:
+    """Take in images from PATH, a file or a folder such as a USB stick.
+
+    Each is known by its SHA-256; one that differs from the catalogue's is refused. Exit code 1 when any was refused, or
+    nothing was found.
+
+    \b
+    sluis bundle import /media/usb
+    sluis bundle import RPI_PICO_W-20260824-v1.29.0.uf2
+    """
+    from sluis_provision.images.catalogue import catalogue
+    from sluis_provision.images.store import Approval, Store
+
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    words = {one.lower(): Approval(one.lower(), getpass.getuser(), now) for one in approve}
+    try:
+        taken = Store(where.folder / "images").take(path, catalogue(), words)
+    except FileNotFoundError as error:
+        raise Failure(f"{path} is not there", "Is the stick plugged in and mounted?") from error
+    if json_:
+        out([asdict(one) for one in taken])
+    else:
+        rows = [[one.file, one.outcome, one.said] for one in taken]
+        table(["File", "Outcome", "Why"], rows, f"{path} holds no images (.bin, .uf2).")
+    if not taken or any(one.outcome == "refused" for one in taken):
+        raise click.exceptions.Exit(EXIT_FINDING)
