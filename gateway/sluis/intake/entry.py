@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -106,3 +107,5 @@ class Entry:
     """Why the driver does not work for this device; "" when it does."""
     identifies: bool = False
     """Whether the driver can tell a frame sent twice."""
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the device is written and brought into use: what was decided last is also written last."""

@@ -283,7 +283,7 @@ class KnownDevices:
             entry = self._insert(device, point_ids)
             self._index(device)
             if device.state is DeviceState.ADOPTED:
-                await self._activate(entry, device)
+                await self._activate(entry)
                 for key, point_id in entry.point_ids.items():
                     if point_id in latest:
                         stamp, value, quality = latest[point_id]
@@ -304,7 +304,8 @@ class KnownDevices:
         self._adverts = None
         for entry in self:
             if entry.device.driver == driver_key:
-                await self._activate(entry, entry.device)
+                async with entry.saving:
+                    await self._activate(entry)
         self.filters_changed.set()
 
     async def _settle(self, key: str) -> None:
@@ -312,16 +313,18 @@ class KnownDevices:
         if entry is None:
             await self._store.forget(key)
             return
-        await self._store.save(entry.device)
-        await self._activate(entry, entry.device)
+        async with entry.saving:
+            await self._store.save(entry.device)
+            await self._activate(entry)
         self._bus.publish(DeviceChanged(entry.device, "announced"))
         await self._appeared(entry.device)
 
     async def _appeared(self, device: Device) -> None:
         """A device made itself known; it is saved, and listed."""
 
-    async def _activate(self, entry: Entry, device: Device) -> None:
+    async def _activate(self, entry: Entry) -> None:
         """Make the driver instance that fits the device as it is now; route its frames when it is adopted."""
+        device = entry.device
         driver, fault = self._instance(device)
         points = {point.key: point for point in driver.points()} if driver else {}
         adopted = device.state is DeviceState.ADOPTED
@@ -334,7 +337,7 @@ class KnownDevices:
         if driver is not None and entry.driver is not None and type(entry.driver) is type(driver):
             fault = _handed_over(entry.driver, driver)  # not before the waits above: frames were decoded meanwhile
             driver, points = (None, {}) if fault else (driver, points)
-        entry.device, entry.driver, entry.fault, entry.points = device, driver, fault, points
+        entry.driver, entry.fault, entry.points = driver, fault, points
         entry.identifies = driver is not None and type(driver).identity is not Driver.identity
         entry.twin.redeclare(points.values())
         if adopted:

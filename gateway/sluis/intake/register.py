@@ -170,15 +170,18 @@ class Register(KnownDevices):
         old, new = self.entry(key), self.entry(by)
         check_swap(old, new, force=force)
         cls, now_us = self.registry.get(old.device.driver), self._clock.stamp().at_us
-        place, gone = exchanged(old.device, new.device, cls, now_us)
-        await self._store.exchange(place, gone)
-        detail = {"by": by, "was": gone.native_id, "is": place.native_id}
-        await self._audit.record(actor, "device.replaced", key, detail)
-        self._index(place)
-        self._index(gone)
-        old.driver = new.driver = None  # what a driver remembers is of the thing, not of the place
-        await self._activate(new, gone)
-        await self._activate(old, place)
+        first, second = sorted((old, new), key=lambda entry: entry.device.key)
+        async with first.saving, second.saving:
+            place, gone = exchanged(old.device, new.device, cls, now_us)
+            await self._store.exchange(place, gone)
+            detail = {"by": by, "was": gone.native_id, "is": place.native_id}
+            await self._audit.record(actor, "device.replaced", key, detail)
+            self._index(place)
+            self._index(gone)
+            old.driver = new.driver = None  # what a driver remembers is of the thing, not of the place
+            old.device, new.device = place, gone
+            await self._activate(new)
+            await self._activate(old)
         for entry in self:
             if entry.device.parent == by:
                 await self._decide(entry.device.key, actor, "updated", parent=key)
@@ -188,15 +191,15 @@ class Register(KnownDevices):
 
     async def _decide(self, key: str, actor: Actor, what: str, **changes: Any) -> Device:
         entry = self.entry(key)
-        before = entry.device
         if changes.get("state") is DeviceState.ADOPTED:
             changes["adopted_at_us"] = self._clock.stamp().at_us
-        device = replace(before, **changes)
-        # Durable first: what the store refuses has not happened.
-        await self._store.save(device)
-        detail = {field: str(value) for field, value in changes.items() if field != "description"}
-        await self._audit.record(actor, f"device.{what}", key, detail)
-        await self._activate(entry, device)
+        async with entry.saving:
+            # Durable first: what the store refuses has not happened.
+            await self._store.save(replace(entry.device, **changes))
+            detail = {field: str(value) for field, value in changes.items() if field != "description"}
+            await self._audit.record(actor, f"device.{what}", key, detail)
+            device = entry.device = replace(entry.device, **changes)  # with what it announced meanwhile
+            await self._activate(entry)
         self._bus.publish(DeviceChanged(device, what))
         return device
 

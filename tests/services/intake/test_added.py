@@ -17,6 +17,8 @@ from sluis.model import (
     Announcement,
     Availability,
     ConfigError,
+    Device,
+    DeviceState,
     Frame,
     Kind,
     LinkError,
@@ -203,6 +205,34 @@ async def test_a_device_that_tells_what_it_is_while_it_is_asked_is_asked_to_the_
     await house.clock.advance(3)
     assert [sent.data for sent in house.one.sent] == [b"who", b"v"] * 2, "again at once, as what it now is"
     assert house.register.twin(device.key).reported["current"].value == 5
+
+
+class SlowStore(MemoryStore):
+    """Writes in the order of the calls, as the real one does, and is durable a while later."""
+
+    async def save(self, device: Device) -> None:
+        await super().save(device)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+async def test_what_was_added_is_still_in_use_after_a_restart() -> None:
+    clock, bus, store = ManualClock(), Bus(), SlowStore()
+    register = Register(Registry(Meter), store, store, clock, bus, store)
+    register.links["one"] = "serial"
+    running = asyncio.ensure_future(register.run())
+    added = await register.add("meter", "one", "3", setup={"map": "a"}, name="Main", actor=SYSTEM)
+    register.announce("meter", "one", Announcement("one/3", "who", {"model": "M2"}, model="M2"))
+    await register.update(added.key, area="Cellar", actor=SYSTEM)
+    while store.saved[added.key].model != "M2":
+        await asyncio.sleep(0)
+    running.cancel()
+    again = Register(Registry(Meter), store, store, clock, bus, store)
+    await again.load()
+    held = again.device(added.key)
+    assert (held.state, held.name, held.area, held.model) == (DeviceState.ADOPTED, "Main", "Cellar", "M2")
+    assert held.description["who"] == {"model": "M2"}
+    assert register.device(added.key) == held
 
 
 async def test_a_retired_device_is_asked_no_more(house: House) -> None:
