@@ -51,7 +51,7 @@ NEEDED = ORDER[: ORDER.index(Step.BOOTED) + 1]
 def allowed(before: Step, after: Step) -> bool:
     """Whether a card may go from one step to the other."""
     if after is Step.FAILED:
-        return before is not Step.DONE
+        return before not in (Step.DONE, Step.FAILED)
     if before is Step.FAILED:
         return after is Step.SEEN
     if before is Step.DONE:
