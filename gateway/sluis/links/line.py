@@ -320,9 +320,12 @@ class Line:
         if self._acks:
             self._write_acknowledgements(stream)
         if self.up:
-            if self.wanted is not None and self.wanted is not self._subscribed:
-                self._subscribe(client, self.wanted)
-            while self._outgoing:
+            # Counted first: a question that is queued from here on may need a subscription that is wished for later
+            # than the next line looks, and its answer would arrive before that. It waits for the next round.
+            queued = len(self._outgoing)
+            if (wanted := self.wanted) is not None and wanted is not self._subscribed:
+                self._subscribe(client, wanted)
+            for _ in range(queued):
                 self._publish(client, self._outgoing.popleft())
             if self._told and not stream.unsent:
                 self._write_told(stream)
