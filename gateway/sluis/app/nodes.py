@@ -114,6 +114,7 @@ class MqttNodeLine:
     """Implements enrolment's `NodeLine`: a question on `sluis/<id>/do`, its answer on `sluis/<id>/did`."""
 
     def __init__(self, link: MqttLink) -> None:
+        self.patience_s: Mapping[str, float] = PATIENCE_S
         self._link = link
 
     async def ask(self, node_id: str, do: str, said: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
@@ -124,7 +125,7 @@ class MqttNodeLine:
                 question,
                 to=f"sluis/{node_id}/do",
                 reply=f"sluis/{node_id}/did",
-                timeout_s=PATIENCE_S.get(do, ELSE_S),
+                timeout_s=self.patience_s.get(do, ELSE_S),
                 fits=lambda frame: answer_of(frame).get("call") == call,
             )
         except LinkError as error:

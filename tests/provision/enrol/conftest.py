@@ -8,14 +8,14 @@ import json
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
 
-from sluis.app.nodes import build_enrolment
+from sluis.app.nodes import MqttNodeLine, build_enrolment
 from sluis.intake import Intake, Register
 from sluis.links.broker import Mosquitto
 from sluis.links.broker.mosquitto import GATEWAY
@@ -28,6 +28,7 @@ from sluis.sdk import Registry
 from sluis.store.audit import AuditLog
 from sluis.store.database import Database
 from sluis.store.devices import Devices
+from sluis.store.history import History
 from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
 from sluis.store.settings import StoreSettings
@@ -61,7 +62,33 @@ class Site:
     enrolment: Enrolment
     audit: AuditLog
     ca: SiteCa
-    logged: list[str] = field(default_factory=list)
+    history: History
+    line: MqttNodeLine
+
+    def again(self) -> Enrolment:
+        """Enrolment as after a restart of the gateway."""
+        return build_enrolment(
+            self.broker,
+            self.link,
+            self.register,
+            Nodes(self.database),
+            self.folder / "pki",
+            self.audit,
+            SystemClock(),
+            "localhost",
+        )
+
+    def hurry(self, patience_s: float) -> None:
+        """How long nodes may take to answer, from now on."""
+        self.line.patience_s = dict.fromkeys(("test", "config", "wipe", "identify"), patience_s)
+
+    async def restart_register(self) -> None:
+        """The register as after a restart of the gateway."""
+        clock = SystemClock()
+        readings = Readings(self.database, clock.stamp())
+        registry = Registry(NodeDriver)
+        self.register = Register(registry, Devices(self.database), readings, clock, Bus(), self.audit)
+        await self.register.load()
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +114,9 @@ async def a_site(folder: Path) -> AsyncIterator[Site]:
     enrolment = build_enrolment(broker, link, register, Nodes(database), folder / "pki", audit, clock, "localhost")
     running = [asyncio.ensure_future(one.run()) for one in (broker, link, register, intake)]
     try:
-        yield Site(folder, database, broker, link, register, enrolment, audit, ca)
+        line = enrolment._line
+        assert isinstance(line, MqttNodeLine)
+        yield Site(folder, database, broker, link, register, enrolment, audit, ca, History(readings), line)
     finally:
         for task in reversed(running):
             task.cancel()
@@ -105,10 +134,11 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 class Board:
     """A node as the firmware is, in paho's hands: it knows what it was told, announces itself, answers questions."""
 
-    def __init__(self, issued: Issued, *, ca: bytes = b"", **answers: Any) -> None:
+    def __init__(self, issued: Issued, **answers: Any) -> None:
         self.id = issued.node.id
         self.answers: dict[str, Any] = {"test": dict(GOOD), "config": {"ok": True, "node": {}, "trial": []}, **answers}
         self.asked: list[dict[str, Any]] = []
+        self.before: Callable[[dict[str, Any]], None] = lambda question: None
         self.refused = ""
         self.connected = threading.Event()
         self.settled = threading.Event()
@@ -118,7 +148,7 @@ class Board:
         self.client.will_set(f"sluis/{self.id}/status", b"offline", 1, retain=True)
         self.client.reconnect_delay_set(1, 1)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cadata=ca or issued.place.ca_der)
+        context.load_verify_locations(cadata=issued.place.ca_der)
         self.client.tls_set_context(context)
         self.client.on_connect = self._connected
         self.client.on_message = self._asked
@@ -152,6 +182,7 @@ class Board:
     def _asked(self, _client: Any, _data: Any, message: Any) -> None:
         question = json.loads(message.payload)
         self.asked.append(question)
+        self.before(question)
         answer = self.answers.get(question["do"], {"ok": True})
         if answer is not None:
             said = {"call": question["call"], **answer}

@@ -74,8 +74,8 @@ class Refusals:
                 self._waiting[f"{address}:{number}"] = address
         elif let_in := LET_IN.match(line):
             address, number, account = let_in.groups()
-            self._waiting.pop(f"{address}:{number}", None)
-            if account in self._address or len(self._address) < ADDRESSES:
+            came = self._waiting.pop(f"{address}:{number}", "")
+            if came and (account in self._address or len(self._address) < ADDRESSES):
                 self._address[account] = address
                 self._let_in_us[account] = self._now().at_us
         elif taken := TAKEN_OVER.match(line):
