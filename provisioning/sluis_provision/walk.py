@@ -196,18 +196,17 @@ class Walks:
     async def _done(self, step: WalkStep, actor: Actor) -> WalkStep:
         try:
             seen = await self._driven(step, actor) if step.drive else [self._site.look(step.device, step.point)]
-            good, found, rssi_dbm = (
-                all(one.good for one in seen),
-                ", ".join(one.found for one in seen),
-                seen[-1].rssi_dbm,
-            )
         except SluisError as error:
-            good, found, rssi_dbm = False, str(error), None
-        outcome = Outcome.PASSED if good else Outcome.FAILED
-        at_us = self._clock.stamp().at_us
-        expected = ", ".join(map(_word, step.drive))
-        told = {"expected": expected, "found": found[:500], "by": actor.name}
-        return replace(step, outcome=outcome, at_us=at_us, rssi_dbm=rssi_dbm, **told)
+            seen = [Looked(False, str(error))]
+        return replace(
+            step,
+            outcome=Outcome.PASSED if all(one.good for one in seen) else Outcome.FAILED,
+            expected=", ".join(map(_word, step.drive)),
+            found=", ".join(one.found for one in seen)[:500],
+            by=actor.name,
+            at_us=self._clock.stamp().at_us,
+            rssi_dbm=seen[-1].rssi_dbm,
+        )
 
     async def _driven(self, step: WalkStep, actor: Actor) -> list[Looked]:
         """There and back; back also when there failed, so that a light is not left burning."""

@@ -16,6 +16,7 @@ import pytest
 from fastapi import FastAPI
 
 from sluis.app.nodes import NodeDevices
+from sluis.app.papers import build_papers
 from sluis.app.scanning import Scanning
 from sluis.control import Control
 from sluis.intake import Register
@@ -375,6 +376,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         backups=Backups(),
         recovery=LinkSteps(database),
         scanning=Scanning(Scan(register, clock), System().links, audit, lambda: ()),
+        papers=build_papers("Kanaalschool", database, register, control, audit, clock, folder / "pki"),
         door=door,
         broker=BrokerAccounts(),
         nodes=Enrolment(

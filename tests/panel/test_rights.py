@@ -82,6 +82,24 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/broker/accounts": Role.TECHNICIAN,
     "POST /api/v1/broker/accounts": Role.TECHNICIAN,
     "DELETE /api/v1/broker/accounts/{username}": Role.TECHNICIAN,
+    "GET /api/v1/label-stock": Role.VIEWER,
+    "GET /api/v1/labels": Role.VIEWER,
+    "GET /api/v1/devices/{device}/label": Role.VIEWER,
+    "GET /api/v1/devices/{device}/card": Role.VIEWER,
+    "GET /api/v1/devices/{device}/card.pdf": Role.VIEWER,
+    "PUT /api/v1/devices/{device}/card": Role.TECHNICIAN,
+    "DELETE /api/v1/devices/{device}/card": Role.TECHNICIAN,
+    "GET /api/v1/open-areas": Role.TECHNICIAN,
+    "PUT /api/v1/open-areas": Role.TECHNICIAN,
+    "GET /api/v1/walks": Role.TECHNICIAN,
+    "POST /api/v1/walks": Role.TECHNICIAN,
+    "GET /api/v1/walks/{walk}": Role.TECHNICIAN,
+    "DELETE /api/v1/walks/{walk}": Role.TECHNICIAN,
+    "POST /api/v1/walks/{walk}/steps/{number}/attempt": Role.TECHNICIAN,
+    "PUT /api/v1/walks/{walk}/steps/{number}": Role.TECHNICIAN,
+    "POST /api/v1/walks/{walk}/sign": Role.TECHNICIAN,
+    "GET /api/v1/walks/{walk}/certificate": Role.TECHNICIAN,
+    "POST /api/v1/walks/{walk}/report": Role.TECHNICIAN,
     "POST /api/v1/devices/{device}/replace": Role.TECHNICIAN,
     "GET /api/v1/nodes": Role.TECHNICIAN,
     "POST /api/v1/nodes": Role.TECHNICIAN,
@@ -132,6 +150,10 @@ BODIES = {
     "PUT /api/v1/rules/{rule}": {},
     "POST /api/v1/broker/accounts": {"driver": "meter", "native_id": "nine"},
     "POST /api/v1/devices/{device}/replace": {"by": "x"},
+    "PUT /api/v1/devices/{device}/card": {"text": "x"},
+    "PUT /api/v1/open-areas": {"area": "x", "open": True},
+    "POST /api/v1/walks": {"area": "x"},
+    "PUT /api/v1/walks/{walk}/steps/{number}": {"outcome": "passed"},
     "POST /api/v1/nodes": {"id": "e661410403020100"},
     "POST /api/v1/nodes/adopt": {"setup_code": "x", "name": "x"},
     "POST /api/v1/nodes/{node}/rotate": {},
@@ -162,7 +184,7 @@ async def call(client: httpx.AsyncClient, route: str) -> httpx.Response:
     method, path = route.split(" ")
     for name in ("device", "point", "command", "rule", "name", "username", "driver", "link", "node", "ssid"):
         path = path.replace(f"{{{name}}}", "nothing")
-    path = path.replace("{alert}", "9").replace("{session}", "9999")
+    path = path.replace("{alert}", "9").replace("{session}", "9999").replace("{walk}", "abc").replace("{number}", "0")
     return await client.request(method, path, json=BODIES.get(route))
 
 

@@ -27,6 +27,7 @@ from sluis.app.drivers import DriverLoader
 from sluis.app.lines import build_links
 from sluis.app.lock import only_one
 from sluis.app.nodes import build_enrolment
+from sluis.app.papers import build_papers
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
 from sluis.app.recordings import Recordings
@@ -285,6 +286,15 @@ class Gateway:
             backups=self.backups,
             recovery=self.link_steps,
             scanning=Scanning(self.intake.scan, system.links, self.audit),
+            papers=build_papers(
+                self.settings.panel.site_name,
+                self.database,
+                self.register,
+                self.control,
+                self.audit,
+                self.clock,
+                self.places.pki,
+            ),
             door=self.door,
             broker=self._broker_accounts(),
             nodes=self._enrolment(),

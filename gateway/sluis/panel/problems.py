@@ -24,6 +24,7 @@ from sluis.model import (
     Expired,
     LastAdmin,
     LinkError,
+    ProvisionError,
     ReadOnly,
     Refused,
     Retry,
@@ -41,6 +42,7 @@ DOCS = "urn:sluis:error:"
 STATUS: tuple[tuple[type[SluisError], int], ...] = (
     (AlreadyThere, 409),
     (LastAdmin, 409),
+    (ProvisionError, 409),
     (ReadOnly, 409),
     (Refused, 403),
     (Expired, 504),

@@ -51,9 +51,10 @@ class SigningKey:
 
     def read(self, text: str) -> chain.Checkpoint:
         """ValueError when this key did not sign it."""
-        return chain.read(text, self.public, self._verified)
+        return chain.read(text, self.public, self.verified)
 
-    def _verified(self, signature: bytes, body: bytes) -> bool:
+    def verified(self, signature: bytes, body: bytes) -> bool:
+        """Whether this key made that signature."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, body)
         except InvalidSignature:

@@ -6,25 +6,14 @@ it is shown as text, and pictures and links to elsewhere are not followed, becau
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 
-import segno
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from reportlab.lib.pagesizes import A5
-from reportlab.lib.styles import ParagraphStyle
-from reportlab.lib.units import mm
-from reportlab.platypus import Flowable, Image, ListFlowable, Paragraph, SimpleDocTemplate, Spacer
 
 from sluis.model import Kind, ProvisionError
-from sluis_provision.papers.type import ready
 from sluis_provision.papers.words import Words
-
-MARGIN = 14 * mm
 
 MOST_CHARACTERS = 4_000
 """Of a card's text. More does not fit on two sides of A5, and then nobody reads it."""
@@ -81,30 +70,7 @@ def first_card(source: CardSource, language: str) -> str:
 
 def card_html(text: str) -> str:
     """The card as HTML, safe to put in a page. ProvisionError when it is too long."""
-    return str(_reader().render(_checked(text)))
-
-
-def card_pdf(text: str, *, language: str, code: str = "", number: str = "") -> bytes:
-    """The card on A5 with a QR code of `code` below. ProvisionError when it is too long."""
-    ready()
-    words, out = Words(language), io.BytesIO()
-    story = list(_flow(_reader().parse(_checked(text))))
-    if code:
-        story += [Spacer(0, 6 * mm), _code(code), Paragraph(escape(words("scan")), STYLES["small"])]
-    if number:
-        story.append(Paragraph(f"{escape(words('number'))}: {escape(number)}", STYLES["small"]))
-    document = SimpleDocTemplate(
-        out,
-        pagesize=A5,
-        title=_title(text),
-        invariant=True,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=MARGIN,
-        bottomMargin=MARGIN,
-    )
-    document.build(story)
-    return out.getvalue()
+    return str(reader().render(checked(text)))
 
 
 def _uses(offers: Sequence[Offer], words: Words) -> Iterator[str]:
@@ -133,11 +99,8 @@ def _plain(text: str) -> str:
     return "".join("\\" + sign if sign in "\\`*_[]<>#&!|~" else sign for sign in " ".join(text.split()))
 
 
-def _title(text: str) -> str:
-    return text.lstrip("# \n").partition("\n")[0]
-
-
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
+    """The text; ProvisionError when it is too long."""
     if len(text) > MOST_CHARACTERS:
         raise ProvisionError(
             f"a card has at most {MOST_CHARACTERS} characters, not {len(text)}", hint="Say it in fewer words."
@@ -146,51 +109,6 @@ def _checked(text: str) -> str:
 
 
 @cache
-def _reader() -> MarkdownIt:
+def reader() -> MarkdownIt:
+    """Reads cards: CommonMark without HTML, pictures and links."""
     return MarkdownIt("commonmark", {"html": False}).disable(["image", "link", "autolink", "reference"])
-
-
-STYLES = {
-    "h1": ParagraphStyle("h1", fontName="sluis-bold", fontSize=18, leading=22, spaceAfter=8),
-    "h2": ParagraphStyle("h2", fontName="sluis-bold", fontSize=12, leading=15, spaceBefore=8, spaceAfter=3),
-    "text": ParagraphStyle("text", fontName="sluis", fontSize=10, leading=14, spaceAfter=3),
-    "small": ParagraphStyle("small", fontName="sluis", fontSize=8, leading=10),
-}
-
-
-def _flow(tokens: Sequence[Token]) -> Iterator[Flowable]:
-    """Markdown's tokens as paragraphs and lists. Lists in lists are set as one."""
-    style, items, kinds = "text", list[Flowable](), list[str]()
-    for token in tokens:
-        if token.type == "heading_open":
-            style = "h1" if token.tag == "h1" else "h2"
-        elif token.type in ("bullet_list_open", "ordered_list_open"):
-            kinds.append("1" if token.type.startswith("ordered") else "bullet")
-        elif token.type in ("bullet_list_close", "ordered_list_close"):
-            kind = kinds.pop()
-            if not kinds and items:
-                yield ListFlowable(items, bulletType=kind, bulletFontName="sluis", bulletFontSize=10, leftIndent=14)
-                items = []
-        elif token.type in ("inline", "fence", "code_block"):
-            paragraph = Paragraph(_inline(token), STYLES[style])
-            style = "text"
-            if kinds:
-                items.append(paragraph)
-            else:
-                yield paragraph
-
-
-def _inline(token: Token) -> str:
-    """One paragraph in the PDF library's small mark-up."""
-    marks = {"strong_open": "<b>", "strong_close": "</b>", "em_open": "<u>", "em_close": "</u>"}
-    marks |= {"softbreak": " ", "hardbreak": "<br/>"}
-    if token.children is None:
-        return escape(token.content)
-    return "".join(marks.get(child.type, escape(child.content)) for child in token.children)
-
-
-def _code(code: str) -> Image:
-    picture = io.BytesIO()
-    segno.make_qr(code, error="m").save(picture, kind="png", scale=8, border=4)
-    picture.seek(0)
-    return Image(picture, 32 * mm, 32 * mm, hAlign="LEFT")

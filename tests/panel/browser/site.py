@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sluis.app.papers import build_papers
 from sluis.app.scanning import Scanning
 from sluis.control import Control
 from sluis.intake import Register
@@ -560,6 +561,7 @@ async def serve(folder: Path, *, users: bool) -> None:
         backups=Backups(clock),
         recovery=recovery,
         scanning=Scanning(Scan(register, clock), System(clock, bus).links, audit, lambda: ()),
+        papers=build_papers(settings.site_name, database, register, control, audit, clock, folder / "pki"),
         door=door,
     )
     for step in STEPS:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluis.model import Kind, ProvisionError
-from sluis_provision.papers import CardSource, Offer, card_html, card_pdf, first_card
-from sluis_provision.papers.cards import MOST_CHARACTERS
+from sluis_provision.papers.card_sheet import card_pdf
+from sluis_provision.papers.cards import MOST_CHARACTERS, CardSource, Offer, card_html, first_card
 from sluis_provision.papers.words import LANGUAGES, Words, _table
 
 from .conftest import codes_of, pages_of, text_of

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from sluis.model import ProvisionError
-from sluis_provision.papers import SHEETS, TAPES, Label, label_png, label_sheet
+from sluis_provision.papers.labels import Label, label_png, label_sheet
+from sluis_provision.papers.sizes import SHEETS, TAPES, Sheet, Tape
 from sluis_provision.papers.type import face, fitted, wrapped
 
 from .conftest import codes_of, pages_of
@@ -18,7 +19,7 @@ LABEL = Label("Meetkast zolder", ("Zolder", "Sluis pico-w", "Nr. 2026-0042"), UR
 
 
 @pytest.mark.parametrize("tape", TAPES.values(), ids=TAPES)
-def test_a_printed_label_is_scanned(tape) -> None:  # type: ignore[no-untyped-def]
+def test_a_printed_label_is_scanned(tape: Tape) -> None:
     image = Image.open(io.BytesIO(label_png(LABEL, tape)))
     assert image.mode == "1", "a thermal head knows no grey"
     assert image.size == tuple(round(side / 25.4 * tape.dpi) for side in tape.label)
@@ -27,7 +28,7 @@ def test_a_printed_label_is_scanned(tape) -> None:  # type: ignore[no-untyped-de
 
 
 @pytest.mark.parametrize("sheet", SHEETS.values(), ids=SHEETS)
-def test_every_label_of_a_full_sheet_is_scanned_in_its_place(sheet) -> None:  # type: ignore[no-untyped-def]
+def test_every_label_of_a_full_sheet_is_scanned_in_its_place(sheet: Sheet) -> None:
     labels = [Label(f"Lamp {number}", ("Hal",), f"https://sluis.local/d/{number}") for number in range(sheet.count + 1)]
     (_, first), (text, second) = pages_of(label_sheet(labels, sheet), 300)
     for place in range(sheet.count):
@@ -40,7 +41,7 @@ def test_every_label_of_a_full_sheet_is_scanned_in_its_place(sheet) -> None:  # 
 
 
 @pytest.mark.parametrize("sheet", SHEETS.values(), ids=SHEETS)
-def test_labels_stay_on_the_page_and_apart(sheet) -> None:  # type: ignore[no-untyped-def]
+def test_labels_stay_on_the_page_and_apart(sheet: Sheet) -> None:
     corners = [sheet.corner(place) for place in range(sheet.count)]
     for left, top in corners:
         assert left > 0 and left + sheet.label[0] < sheet.page[0]

@@ -13,8 +13,8 @@ from PIL import Image
 
 from sluis.model import ProvisionError
 from sluis.wire import note
-from sluis_provision.papers import Certificate, Check, Picture, Report, Result, opened, report_pdf, sealed
-from sluis_provision.papers.certificate import NAME, print_of
+from sluis_provision.papers.certificate import NAME, Certificate, Check, Result, opened, print_in, print_of, sealed
+from sluis_provision.papers.report import Picture, Report, report_pdf
 
 from .conftest import pages_of, text_of
 
@@ -49,6 +49,7 @@ CERTIFICATE = Certificate(
 def test_what_was_signed_is_read_back() -> None:
     file = sealed(CERTIFICATE, sign)
     assert opened(file, PUBLIC, verifies) == CERTIFICATE
+    assert print_in(file) == print_of(CERTIFICATE)
     assert file.splitlines()[-1].startswith(f"— {NAME} ")
 
 
