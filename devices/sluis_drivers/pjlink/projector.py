@@ -8,9 +8,11 @@ Models: whatever carries the PJLink mark: Epson, NEC, Panasonic, Sony, Sharp, Ch
     %cAAAA=V<CR>                  its answer: a value, OK, or ERR1 .. ERR4
     PJLINK ERRA<CR>               the password is wrong
     %2AAAA=V<CR>                  notice over UDP, from class 2 projectors: POWR, INPT, ERST, LKUP
+    %2SRCH<CR>                    broadcast over UDP: which projectors are there
+    %2ACKN=M<CR>                  its answer, from class 2 projectors
 
-    c class, 1 or 2 | AAAA what it is about: POWR, INPT, AVMT, ERST, LAMP, ... | N random number, hexadecimal
-    D md5(N + password) in 32 hexadecimal digits, before the first line of a connection and no other
+    c class, 1 or 2 | AAAA what it is about: POWR, INPT, AVMT, ERST, LAMP, ... | M hardware address
+    N random number, hexadecimal | D md5(N + password) in 32 hexadecimal digits, before a connection's first line
     ERR1 unknown, ERR2 no such value, ERR3 not now, ERR4 the projector has failed
 
 A projector warms up and cools down for up to some minutes, and refuses nearly everything meanwhile (ERR3). `power` is
@@ -22,8 +24,9 @@ known.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from sluis.model import LinkError, NotNow, Refused
 from sluis.sdk import (
@@ -37,11 +40,14 @@ from sluis.sdk import (
     FrameError,
     Framing,
     Grade,
+    Implausible,
+    Inquiry,
     Kind,
     Link,
     LinkMatch,
     NotMine,
     Point,
+    Sniffed,
     Station,
 )
 from sluis.sdk.payload import dict_of, no_such_point, text_of, wished_switch, wished_word
@@ -53,6 +59,12 @@ seconds. Smaller and those look dead; larger and a dead one holds up its own pol
 
 SETTLES_S = 180.0
 """How long a command may wait for a projector to warm up or cool down. Lamps take up to a minute and a half to cool."""
+
+PORT = 4352
+"""TCP port of questions and orders, and UDP port of the search (class 2, sections 2.1 and 3.2)."""
+
+MAC = re.compile(rb"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
+EVIDENCE = "It answered the search for PJLink projectors."
 
 EVERY_S = 20.0
 NOTICES = 4352
@@ -85,7 +97,8 @@ class Projector(Driver):
         key="pjlink",
         vendor="",
         models=("PJLink class 1", "PJLink class 2"),
-        match=LinkMatch(kinds=("net",)),
+        match=LinkMatch(("+",), kinds=("net",)),
+        search=(Inquiry(f"udp:255.255.255.255:{PORT}", b"%2SRCH\r"),),
         sources=(
             "PJLink Specifications 1.04 (JBMIA, 2013-12-10), sections 2-5",
             "PJLink Specifications 2.00 (JBMIA, 2017-01-31), sections 3-5",
@@ -115,6 +128,7 @@ class Projector(Driver):
     microphone_volume_down = Point(kind=Kind.TRIGGER, writable=True, settles_s=SETTLES_S)
     filter_hours = Point("duration", "h", minimum=0, maximum=99_999, category="diagnostic")
     resolution = Point(kind=Kind.TEXT, category="diagnostic")
+    port: ClassVar[int] = PORT
     CLASS_2 = frozenset({"input_name", "freeze", "filter_hours", "resolution", *VOLUMES})
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
@@ -137,6 +151,17 @@ class Projector(Driver):
     def _told(self, about: str) -> str:
         """What the projector said once; "" while it did not."""
         return text_of(dict_of(self.description.get(TOLD)).get(about), 200)
+
+    @classmethod
+    def sniff(cls, frame: Frame) -> Iterable[Sniffed]:
+        """Which projector answers the search."""
+        if not frame.source.startswith("udp:") or not frame.data.startswith((b"%2ACKN=", b"%2LKUP=")):
+            return ()
+        said = MAC.fullmatch(frame.data[7:].strip())
+        if said is None:
+            raise Implausible(f"{frame.data[7:40]!r} is no hardware address")
+        host = frame.source.removeprefix("udp:").rpartition(":")[0]
+        return [Announcement(f"{host}:{cls.port}", "found", {"mac": said[0].decode().upper()}, evidence=EVIDENCE)]
 
     def topics(self) -> Iterable[str]:
         return (self.native_id, self._tells_at) if self._tells_at else (self.native_id,)

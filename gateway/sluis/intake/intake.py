@@ -77,7 +77,7 @@ class Intake:
     ) -> None:
         self.register = register
         self.carriers = Carriers(register, bus)
-        self.scan = Scan(register, clock)
+        self.scan = Scan(register, clock, self._search)
         self.frames = 0
         self.readings = 0
         self.duplicates = 0
@@ -171,6 +171,13 @@ class Intake:
                     if due is not None and due <= now.mono_us:
                         events += entry.twin.expire(now)
             self._publish(events)
+
+    def _search(self) -> None:
+        """Ask every family that answers a broadcast, on all links of its kind."""
+        for cls in self.register.registry:
+            links = [link for link in self._links.values() if link.kind in cls.about.match.kinds]
+            self._inquiries += [(link, inquiry) for link in links for inquiry in cls.about.search]
+        self._asked.set()
 
     async def _inquire(self) -> None:
         """Ask what families that do not announce must be asked."""

@@ -6,6 +6,7 @@ on. What was heard stays readable until the next scan begins.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -17,6 +18,10 @@ from sluis.sdk import Driver
 LONGEST_S = 120.0
 """A scan lasts no longer. On MQTT it subscribes to everything, which a busy broker and this gateway pay for; a sensor
 that speaks every minute is heard within it."""
+
+SEARCH_S = 10.0
+"""Families that answer a broadcast are asked this often: one packet is lost easily, and a PJLink projector may take ten
+seconds to answer. Shorter and a hall of projectors answers in one long burst."""
 
 MOST = 2_000
 """Sources listed at most. A radio in a city hears some hundreds; without a bound whoever invents addresses fills the
@@ -92,13 +97,15 @@ class Heard:
 class Scan:
     """One at a time, for the whole gateway. All methods run on the event loop."""
 
-    def __init__(self, register: Register, clock: Clock) -> None:
+    def __init__(self, register: Register, clock: Clock, search: Callable[[], None] = lambda: None) -> None:
+        """`search` asks families that answer a broadcast."""
         self.on = False
         self.left_out = 0
         """Frames of sources for which there was no room."""
         self._register = register
         self._clock = clock
-        self._until_us = 0
+        self._search = search
+        self._until_us = self._search_us = 0
         self._heard: dict[tuple[str, str], Heard] = {}
 
     def begin(self, for_s: float) -> float:
@@ -108,12 +115,19 @@ class Scan:
         self.left_out = 0
         self._until_us = self._clock.stamp().mono_us + int(lasts_s * 1e6)
         self._switch(True)
+        self._ask(self._clock.stamp().mono_us)
         return lasts_s
 
     def expire(self, mono_us: int) -> None:
-        """End it when its time is over."""
+        """End it when its time is over, and ask again meanwhile."""
         if self.on and mono_us >= self._until_us:
             self._switch(False)
+        elif self.on and mono_us >= self._search_us:
+            self._ask(mono_us)
+
+    def _ask(self, mono_us: int) -> None:
+        self._search_us = mono_us + int(SEARCH_S * 1e6)
+        self._search()
 
     @property
     def left_s(self) -> float:

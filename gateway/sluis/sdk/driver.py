@@ -57,6 +57,15 @@ ORDINARY = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What the gateway is to send, because the family answers questions but does not announce: `sniff` yields one
+    where one device is to be asked, `About.search` has what all of them answer."""
+
+    to: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """Who a driver is for and where its knowledge comes from."""
 
@@ -78,6 +87,9 @@ class About:
     """How the bytes of such a device are cut into frames, on links that carry a stream of bytes."""
     setup: tuple[Ask, ...] = ()
     """What a person must tell about a device that cannot say it itself (a bind key, a register map)."""
+    search: tuple[Inquiry, ...] = ()
+    """What makes devices of this family known on the links of its kind, sent when a person scans and every ten seconds
+    while the scan lasts (a broadcast). Answers are frames for `sniff`, on `match`."""
     requires: tuple[str, ...] = ()
     """Python distributions that the driver imports beyond the SDK; a missing one is named with the command that
     installs it. Nothing is ever installed at run time."""
@@ -86,14 +98,6 @@ class About:
     limits: Limits = ORDINARY
     proven: str = ""
     """Grade gold: the hardware, or the simulator of somebody else, that it was proven against."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inquiry:
-    """`sniff` asks the gateway to publish this, because the family answers questions but does not announce."""
-
-    to: str
-    data: bytes
 
 
 Decoded = Reading | Occurrence | Presence | Announcement

@@ -45,10 +45,12 @@ class Room:
         by_name = {link.name: link for link in links}
         self.register = Register(Registry(*drivers), store, store, clock, bus, store)
         self.control = Control(self.register, by_name, clock, bus, store, Receipts())
+        intake = Intake(self.register, store, links, clock, bus)
+        self.scan = intake.scan
         parts = [
             *links,
             self.register,
-            Intake(self.register, store, links, clock, bus),
+            intake,
             Poller(self.register, by_name, clock, bus),
             self.control,
         ]

@@ -5,23 +5,38 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from tests.devices.av.conftest import Furnish
 from tests.devices.av.room import Room
 
-from sluis.demo.av.projector import PjlinkProjector
-from sluis.demo.av.wires import on_tcp
+from sluis.demo.av.projector import PjlinkFound, PjlinkProjector
+from sluis.demo.av.wires import on_tcp, on_udp
+from sluis.intake.scan import Why
 from sluis.links.net import NetLink, NetSettings
-from sluis.model import Availability, Stage
+from sluis.model import Availability, DeviceState, Stage
 from sluis.model.commands import SYSTEM
 from sluis.runtime import SystemClock
+from sluis.sdk import Inquiry
 from sluis_drivers.pjlink.projector import Projector
 
 Eventually = Callable[..., Awaitable[None]]
+EVERYBODY = "127.255.255.255"
+"""The broadcast address of the loopback network."""
 
 
-def on_net(furnish: Furnish) -> Room:
-    return furnish(NetLink(NetSettings(), SystemClock()), drivers=(Projector,))
+def on_net(furnish: Furnish, driver: type[Projector] = Projector) -> Room:
+    return furnish(NetLink(NetSettings(), SystemClock()), drivers=(driver,))
+
+
+def searching_on(port: int) -> type[Projector]:
+    """The driver, which searches the loopback network, and projectors that are on another port than PJLink's."""
+
+    class Here(Projector):
+        about = replace(Projector.about, search=(Inquiry(f"udp:{EVERYBODY}:{port}", b"%2SRCH\r"),))
+
+    Here.port = port
+    return Here
 
 
 async def test_what_it_is_and_how_it_is(furnish: Furnish, eventually: Eventually) -> None:
@@ -108,3 +123,29 @@ async def test_what_a_class_2_projector_tells_by_itself_is_heard_at_once(
 def _detail(room: Room, command_id: str) -> str:
     receipt = room.control.receipt(command_id)
     return receipt.detail if receipt else ""
+
+
+async def test_a_scan_finds_the_projectors_that_answer_its_search(furnish: Furnish, eventually: Eventually) -> None:
+    finder = PjlinkFound("02:00:5e:00:53:01")
+    async with on_tcp(PjlinkProjector(warm_s=0)) as port, on_udp(finder, port, EVERYBODY):
+        room = on_net(furnish, searching_on(port))
+        assert not room.register.devices()
+        assert not finder.heard_frames, "nobody is asked before somebody scans"
+        room.scan.begin(60)
+        await eventually(lambda: bool(room.register.devices(DeviceState.DISCOVERED)))
+        (device,) = room.register.devices(DeviceState.DISCOVERED)
+        assert finder.heard_frames == [b"%2SRCH\r"]
+        assert device.native_id.endswith(f":{port}") and device.link == "net"
+        assert device.description["found"] == {"mac": "02:00:5E:00:53:01"}
+        (heard,) = (one for one in room.scan.heard() if one.source == f"udp:{device.native_id}")
+        assert (heard.why, heard.device, heard.drivers) == (Why.WAITING, device.key, ("pjlink",))
+
+        await room.register.adopt(device.key, name="Projector", area="", actor=SYSTEM)
+        room.key = device.key
+        await room.shows(power=False, power_state="off")
+        await eventually(lambda: room.register.device(room.key).model == "Stand-in")
+        room.scan.begin(60)
+        await eventually(lambda: len(finder.heard_frames) == 2)
+        found = f"udp:{device.native_id}"
+        await eventually(lambda: [one.why for one in room.scan.heard() if one.source == found] == [Why.IN_USE])
+        assert room.register.device(room.key).model == "Stand-in"

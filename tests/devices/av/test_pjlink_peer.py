@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from tests.conftest import a_free_port
 from tests.devices.av.conftest import Furnish
+from tests.devices.av.test_pjlink import searching_on
 
 from sluis.links.net import NetLink, NetSettings
-from sluis.model import Stage
+from sluis.model import DeviceState, Stage
 from sluis.model.commands import SYSTEM
 from sluis.runtime import SystemClock
 from sluis_drivers.pjlink.projector import Projector
@@ -115,3 +116,16 @@ async def test_the_wrong_password(peer: Path, furnish: Furnish, eventually: Even
         room = furnish(NetLink(NetSettings(), SystemClock()), drivers=(Projector,))
         await room.add("pjlink", "net", f"127.0.0.1:{port}", password="wrong", every_s=1)
         await eventually(lambda: "refuses the password" in room.register.twin(room.key).reason, 20)
+
+
+async def test_it_answers_the_search(peer: Path, furnish: Furnish, eventually: Eventually) -> None:
+    async with emulator(peer, "--transition-delay", "0", "--host", "0.0.0.0") as port:  # it hears broadcasts only so
+        room = furnish(NetLink(NetSettings(), SystemClock()), drivers=(searching_on(port),))
+        room.scan.begin(60)
+        await eventually(lambda: bool(room.register.devices(DeviceState.DISCOVERED)), 20)
+        (device,) = room.register.devices(DeviceState.DISCOVERED)
+        assert device.native_id.endswith(f":{port}")
+        await room.register.adopt(device.key, name="Projector", area="", actor=SYSTEM)
+        room.key = device.key
+        await room.shows(15, power=False)
+        assert device.description["found"]["mac"].count(":") == 5

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
+from sluis.intake import Intake
 from sluis.intake.scan import LONGEST_S, LOOKS, MOST, SAMPLE, Scan, Why, root_of
+from sluis.links.replay import ReplayLink, Sent
 from sluis.model import Frame
 from sluis.model.commands import SYSTEM
 from sluis.runtime import Bus, ManualClock
-from sluis.sdk import Registry
+from sluis.sdk import Inquiry, Registry
 from sluis.wire.advertising import Advertisement, build
 from sluis_drivers.bthome.v2 import BTHome
 from tests.services.intake.conftest import MemoryStore, Probe, Register, Site
+
+Start = Callable[[Awaitable[object]], asyncio.Task[object]]
 
 
 def hello(native_id: str) -> tuple[str, bytes]:
@@ -134,3 +141,24 @@ def test_it_is_bounded_in_sources_in_bytes_and_in_looks() -> None:
 )
 def test_what_makes_a_line(kind: str, source: str, root: str) -> None:
     assert root_of(kind, source) == root
+
+
+async def test_families_that_answer_a_broadcast_are_asked_while_it_lasts(tasks: Start) -> None:
+    class Answers(Probe):
+        about = replace(Probe.about, search=(Inquiry("p/everybody", b"who"),))
+
+    clock, bus, store = ManualClock(), Bus(), MemoryStore()
+    link, other = ReplayLink("mqtt", clock), ReplayLink("attic", clock, kind="ble")
+    intake = Intake(Register(Registry(Answers), store, store, clock, bus, store), store, [link, other], clock, bus)
+    tasks(intake.run())
+    for one in (link, other):
+        one.heal()
+    await clock.advance(30)
+    assert link.sent == []
+    intake.scan.begin(25)
+    await clock.advance(1)
+    assert link.sent == [Sent("p/everybody", b"who", False)]
+    for _ in range(40):
+        await clock.advance(1)
+    assert len(link.sent) == 3, "at once, after 10 s, after 20 s"
+    assert other.sent == [], "it is another kind of link"

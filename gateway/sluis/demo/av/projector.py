@@ -12,15 +12,29 @@ from typing import Any, ClassVar
 
 from sluis.demo.av.device import AvDevice, Session, Warming
 
+PJLINK: Mapping[str, Any] = {"kind": "line", "end": b"\r", "max_bytes": 512}
 STATES = {"off": "0", "on": "1", "cooling": "2", "warming": "3"}
 NAMES = {"11": "Computer", "31": "HDMI 1", "32": "HDMI 2", "51": "Network", "6A": "Whiteboard"}
 CLASS_2 = frozenset({"SNUM", "SVER", "INNM", "IRES", "RRES", "FILT", "RLMP", "RFIL", "SVOL", "MVOL", "FREZ"})
 
 
+class PjlinkFound(AvDevice):
+    """The UDP port of a class 2 projector, on which it answers the search (section 3.2)."""
+
+    framing: ClassVar[Mapping[str, Any]] = PJLINK
+
+    def __init__(self, mac: str = "02:00:5E:00:53:01") -> None:
+        super().__init__()
+        self.mac = mac
+
+    def answer(self, session: Session, frame: bytes, now_s: float) -> bytes:
+        return f"%2ACKN={self.mac}\r".encode() if frame == b"%2SRCH\r" else b""
+
+
 class PjlinkProjector(AvDevice):
     """One projector."""
 
-    framing: ClassVar[Mapping[str, Any]] = {"kind": "line", "end": b"\r", "max_bytes": 512}
+    framing: ClassVar[Mapping[str, Any]] = PJLINK
 
     def __init__(
         self, *, password: str = "", link_class: int = 2, warm_s: float = 20.0, cool_s: float = 20.0, lamps: int = 1
