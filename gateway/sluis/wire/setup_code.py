@@ -1,6 +1,6 @@
 """A node's set-up code: what its label carries, as text in a QR code or typed by hand.
 
-    SLUIS1:E66141040302:7QK3M-8ZT4W:3f9a02c1:K9         (upper case in the QR code, which then needs fewer modules)
+    SLUIS1:E661410403020100:7QK3M8ZT4W:3F9A02C1:ZB
 
 Five fields, parted by colons: format, the node's id (12 or 16 hex digits), the one-time adoption code (ten characters
 of Crockford's base 32, 50 bits; dashes are for people), the beginning of the key's print (8 hex digits) and two check
