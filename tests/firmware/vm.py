@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,9 @@ class Node:
         self._folder = folder
         self._heap = heap
         self._flash = folder / "flash.img"
-        self._process: asyncio.subprocess.Process | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._thread: threading.Thread | None = None
+        self._on = False
         made = littlefs.LittleFS(block_size=BLOCK, block_count=BLOCKS, prog_size=256, read_size=256)
         self._flash.write_bytes(bytes(made.context.buffer))
         self.write({file.path: file.content for file in application()})
@@ -126,7 +127,7 @@ class Node:
 
     def write(self, files: Mapping[str, Any]) -> None:
         """Files by path: bytes, or something for JSON. Only while it is off."""
-        assert self._task is None
+        assert self._thread is None
         held = self._mounted()
         for path, content in files.items():
             held.makedirs(path.rpartition("/")[0] or "/", exist_ok=True)
@@ -166,51 +167,58 @@ class Node:
 
     # -- power and cable ----------------------------------------------------------------------------------
 
-    async def start(self, cause: int = 1) -> None:
-        self._task = asyncio.ensure_future(self._live(cause))
+    def start(self, cause: int = 1) -> None:
+        """Power on."""
+        assert self._thread is None
+        self._on = True
+        self._thread = threading.Thread(target=self._live, args=(cause,), daemon=True)
+        self._thread.start()
 
-    async def stop(self) -> None:
-        """Power off."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+    def stop(self) -> None:
+        """Power off, at once."""
+        self._on = False
+        if self._process is not None:
+            self._process.kill()
+        if self._thread is not None:
+            self._thread.join(10)
+            self._thread = None
 
-    async def type(self, line: str) -> None:
+    def reset(self) -> None:
+        """The reset button: power comes back at once."""
+        assert self._process is not None
+        self._process.kill()
+
+    def type(self, line: str) -> None:
         """A line over the cable."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(line.encode() + b"\n")
-        await self._process.stdin.drain()
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
 
     def answers(self) -> list[dict[str, Any]]:
         """What it answered over the cable."""
         return [json.loads(line) for line in self.said if line.startswith("{")]
 
-    async def _live(self, cause: int) -> None:
+    def _live(self, cause: int) -> None:
         prelude = self._folder / "prelude.py"
         text = PRELUDE.format(unix=str(UNIX), flash=str(self._flash), block=BLOCK, blocks=BLOCKS)
         prelude.write_text(text)
-        while self.starts < STARTS_MAX:
-            names = {"WORLD": "world.json", "PINS": "pins.json", "WATCHDOG": "watchdog"}
-            env = {f"SLUIS_{name}": str(self._folder / file) for name, file in names.items()}
-            process = self._process = await asyncio.create_subprocess_exec(
-                micropython(),
-                "-X",
-                f"heapsize={self._heap}",
-                str(prelude),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                env=env | {"SLUIS_UID": self.uid, "SLUIS_RESET_CAUSE": str(cause)},
-            )
-            self.starts += 1
-            assert process.stdout is not None
-            try:
-                async for line in process.stdout:
-                    self.said.append(line.decode(errors="replace").rstrip())
-                cause = 2 if await process.wait() == 64 else 5
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+        names = {"WORLD": "world.json", "PINS": "pins.json", "WATCHDOG": "watchdog"}
+        env = {f"SLUIS_{name}": str(self._folder / file) for name, file in names.items()} | {"SLUIS_UID": self.uid}
+        command = [micropython(), "-X", f"heapsize={self._heap}", str(prelude)]
+        while self._on and self.starts < STARTS_MAX:
+            with subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=env | {"SLUIS_RESET_CAUSE": str(cause)},
+            ) as self._process:
+                if not self._on:
+                    self._process.kill()
+                self.starts += 1
+                assert self._process.stdout is not None
+                self.said.extend(line.rstrip() for line in self._process.stdout)
+                cause = {64: 2, 0: 5}.get(self._process.wait(), 1)
