@@ -35,6 +35,9 @@ TABLE = {
     },
     "Look after it": {
         "alerts": ("sluis.cli.alerts:alerts", "List, acknowledge and look back at alerts."),
+        "label": ("sluis.cli.papers:label", "Make labels with a code that leads to the device."),
+        "card": ("sluis.cli.papers:card", "Show, change and print instruction cards."),
+        "commission": ("sluis.cli.commission:commission", "Check an area, sign, and verify what was signed."),
         "links": ("sluis.cli.system:links", "Show the links to devices and their health."),
         "link": ("sluis.cli.system:link", "Look into one link, and at how links were brought back."),
         "record": ("sluis.cli.system:record", "Write what passes over a link to a file."),

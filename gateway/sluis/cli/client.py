@@ -66,11 +66,11 @@ class Client:
     def patch(self, *path: str, body: Mapping[str, Any]) -> Any:
         return self._ask("PATCH", path, json=dict(body))
 
-    def put(self, *path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return self._ask("PUT", path, json=dict(body or {}))
+    def put(self, *path: str, body: Mapping[str, Any] | None = None, **params: Any) -> Any:
+        return self._ask("PUT", path, json=dict(body or {}), params=given(params))
 
-    def delete(self, *path: str) -> Any:
-        return self._ask("DELETE", path)
+    def delete(self, *path: str, **params: Any) -> Any:
+        return self._ask("DELETE", path, params=given(params))
 
     def every(self, *path: str, limit: int | None = None, **params: Any) -> list[Any]:
         """All items of a list that comes in pages; at most `limit`."""
@@ -97,7 +97,16 @@ class Client:
         except httpx.TransportError as error:
             raise Unreachable(f"lost the gateway at {self.url}: {error}") from error
 
+    def fetch(self, method: str, *path: str, **options: Any) -> bytes:
+        """An answer that is a file: a PDF, a picture, a certificate."""
+        options["params"] = given(options.get("params") or {})
+        return self._answer(method, path, **options).content
+
     def _ask(self, method: str, path: tuple[str, ...], **options: Any) -> Any:
+        response = self._answer(method, path, **options)
+        return response.json() if response.content else None
+
+    def _answer(self, method: str, path: tuple[str, ...], **options: Any) -> httpx.Response:
         where = "/" + "/".join(quote(str(part), safe="") for part in path)
         try:
             response = self._http.request(method, where, **options)
@@ -105,7 +114,7 @@ class Client:
             raise Unreachable(f"no answer from the gateway at {self.url}: {error}") from error
         if response.is_error:
             raise problem(response)
-        return response.json() if response.content else None
+        return response
 
 
 def trust(ca: Path | None) -> ssl.SSLContext:

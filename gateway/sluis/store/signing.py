@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -13,10 +13,40 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
+    load_pem_public_key,
 )
 
 from sluis.model import StoreError
 from sluis.wire import chain, note
+
+
+class PublicKey:
+    """What others have of a gateway's key: it verifies."""
+
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        self._key = key
+        self.raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    @classmethod
+    def load(cls, path: Path) -> PublicKey:
+        """From a PEM file. StoreError when it is not there or no such key."""
+        try:
+            key = load_pem_public_key(path.read_bytes())
+        except (OSError, ValueError, UnsupportedAlgorithm) as error:
+            raise StoreError(
+                f"{path} is not a public key", hint="It is pki/audit.pub in a gateway's data folder."
+            ) from error
+        if not isinstance(key, Ed25519PublicKey):
+            raise StoreError(f"{path} is not an Ed25519 key")
+        return cls(key)
+
+    def verified(self, signature: bytes, body: bytes) -> bool:
+        """Whether this key made that signature."""
+        try:
+            self._key.verify(signature, body)
+        except InvalidSignature:
+            return False
+        return True
 
 
 class SigningKey:
@@ -24,7 +54,9 @@ class SigningKey:
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
-        self.public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self._public = PublicKey(key.public_key())
+        self.public = self._public.raw
+        self.verified = self._public.verified
 
     @classmethod
     def load_or_make(cls, path: Path) -> SigningKey:
@@ -52,14 +84,6 @@ class SigningKey:
     def read(self, text: str) -> chain.Checkpoint:
         """ValueError when this key did not sign it."""
         return chain.read(text, self.public, self.verified)
-
-    def verified(self, signature: bytes, body: bytes) -> bool:
-        """Whether this key made that signature."""
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, body)
-        except InvalidSignature:
-            return False
-        return True
 
 
 def _load(path: Path) -> Ed25519PrivateKey:
