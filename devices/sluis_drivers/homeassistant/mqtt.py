@@ -37,7 +37,7 @@ from sluis.sdk import (
     Point,
     Reading,
 )
-from sluis.wire.ha_discovery import CONFIG_FILTERS, OUR_ORIGIN, Found, read_announcement
+from sluis.wire.ha_discovery import CONFIG_FILTERS, NODE_ORIGIN, OUR_ORIGIN, Found, read_announcement
 from sluis.wire.topics import is_exact, matches
 from sluis_drivers.homeassistant import availability, simple
 from sluis_drivers.homeassistant.climate import climate
@@ -109,7 +109,7 @@ class HomeAssistantMqtt(Driver):
             return
         if found.entities is None:
             yield Announcement("", fragment=found.topic, content=None)
-        elif found.origin != OUR_ORIGIN:
+        elif found.origin not in (OUR_ORIGIN, NODE_ORIGIN):
             yield from _announced(found)
 
     def topics(self) -> Iterable[str]:

@@ -6,10 +6,12 @@ Models: any microcontroller or program that speaks docs/reference/node-telemetry
     sluis/<id>/status      retained  online | offline (will)
     sluis/<id>/telemetry             {"boot": B, "seq": N, "at": T?, KEY: VALUE, ...}
     sluis/<id>/set/<KEY>             VALUE as JSON                                     (to the node)
+    sluis/<id>/do                    {"call": C, "do": DOES}                           (to the node)
 
     B boot id, new at every start | N counts up from 0 in one boot | T Unix seconds of measurement, float
     KEY a point of the announcement: {"quantity", "unit", "kind", "min", "max", "every_s", "options", "writable",
     "proof", "category", "name"}; all optional. Unknown keys of a telemetry message are passed over.
+    DOES what the node can be asked, listed in the announcement as "does"; `identify` and `restart` become points.
 """
 
 from __future__ import annotations
@@ -43,6 +45,9 @@ from sluis.sdk.payload import dict_of
 
 RESERVED = frozenset({"boot", "seq", "at"})
 SCALARS = (float, int, bool, str)
+ASKED = ("identify", "restart")
+"""Of what a node can be asked, that which anybody may want of a device; the rest is for enrolment and technicians."""
+
 MAX_POINTS = 200
 """A node with more points than this is not a node; the announcement is refused so that it costs us nothing."""
 
@@ -57,6 +62,7 @@ class Node(Driver):
         match=MqttMatch(("sluis/+/announce",)),
         sources=("docs/reference/node-telemetry.md, version 1",),
         grade=Grade.SILVER,
+        proven="the node firmware on MicroPython, over TLS, in the whole gateway",
         acl=(
             ">sluis/{id}/announce",
             ">sluis/{id}/status",
@@ -71,8 +77,12 @@ class Node(Driver):
 
     def __init__(self, native_id: str = "", description: Mapping[str, Any] | None = None) -> None:
         super().__init__(native_id, description)
-        told = dict_of(dict_of(self.description.get("")).get("points"))
-        self._points = {key: _point(key, about) for key, about in told.items()}
+        told = dict_of(self.description.get(""))
+        points = dict_of(told.get("points"))
+        asked = (_asked(key) for key in told.get("does", ()) if key not in points)
+        self._points = {point.key: point for point in asked}
+        self._asked = frozenset(self._points)
+        self._points |= {key: _point(key, about) for key, about in points.items()}
         self._telemetry = f"sluis/{native_id}/telemetry"
 
     @classmethod
@@ -88,8 +98,12 @@ class Node(Driver):
             raise Implausible("points is not an object of at most 200 points")
         for key, about in points.items():
             _point(key, about)
+        does = said.get("does")
+        content: dict[str, Any] = {"points": points}
+        if isinstance(does, list):
+            content["does"] = [key for key in ASKED if key in does]
         text = {key: str(said.get(key, ""))[:80] for key in ("name", "vendor", "model", "firmware")}
-        return [Announcement(native_id, content={"points": points}, **text)]
+        return [Announcement(native_id, content=content, **text)]
 
     def topics(self) -> Iterable[str]:
         return (self._telemetry, f"sluis/{self.native_id}/status")
@@ -119,7 +133,15 @@ class Node(Driver):
         return None if boot is None or seq is None else f"{boot}:{seq}"
 
     async def perform(self, link: Link, command: Command) -> None:
-        await link.send(msgspec.json.encode(command.value), to=f"sluis/{self.native_id}/set/{command.point}")
+        if command.point in self._asked:
+            question = {"call": command.id, "do": command.point}
+            await link.send(msgspec.json.encode(question), to=f"sluis/{self.native_id}/do")
+        else:
+            await link.send(msgspec.json.encode(command.value), to=f"sluis/{self.native_id}/set/{command.point}")
+
+
+def _asked(key: str) -> Point:
+    return Point(key=key, kind=Kind.TRIGGER, writable=True, category="config")
 
 
 def _json(data: bytes) -> dict[str, Any]:

@@ -3,6 +3,6 @@
 Source: Home Assistant 2026.2, documentation "MQTT" (discovery topic, payload, abbreviations, device discovery).
 """
 
-from sluis.wire.ha_discovery.config import CONFIG_FILTERS, OUR_ORIGIN, Found, read_announcement
+from sluis.wire.ha_discovery.config import CONFIG_FILTERS, NODE_ORIGIN, OUR_ORIGIN, Found, read_announcement
 
-__all__ = ["CONFIG_FILTERS", "OUR_ORIGIN", "Found", "read_announcement"]
+__all__ = ["CONFIG_FILTERS", "NODE_ORIGIN", "OUR_ORIGIN", "Found", "read_announcement"]

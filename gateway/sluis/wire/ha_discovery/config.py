@@ -24,6 +24,9 @@ CONFIG_FILTERS = ("homeassistant/+/+/config", "homeassistant/+/+/+/config")
 OUR_ORIGIN = "Sluis"
 """`origin.name` of what we publish ourselves, so that we never discover it."""
 
+NODE_ORIGIN = "Sluis node"
+"""`origin.name` of our firmware. A node tells us the same, and more, in its own words: the driver `sluis-node`."""
+
 CONFIG_MAX = 262_144
 """Bytes of a discovery message. The largest seen, a bridge's device with all its entities, is some 60 kB."""
 
