@@ -14,7 +14,7 @@ The first poll tries every characteristic that is known here, and those that ans
 these. A device that lists environmental sensing (181A) in its advertisement is found by itself; one with a battery and
 nothing else (headphones, mice) is added by a person.
 
-Limits: where a device has two characteristics of one kind, one of them is read. No pairing with a passkey.
+Limits: where a device has two characteristics of one kind, one of them is read.
 Sources: Bluetooth GATT Specification Supplement 11; Assigned Numbers, sections 3.4 and 3.8.
 """
 
@@ -39,11 +39,13 @@ from sluis.sdk import (
     NotMine,
     Point,
     Sniffed,
+    Station,
     Truncated,
 )
 from sluis.sdk.driver import Grade
 from sluis.sdk.payload import dict_of
 from sluis.wire.advertising import parse
+from sluis_drivers.bluetooth import pairing
 
 EVIDENCE = "It offers the Environmental Sensing service; which values, it says when it is connected."
 
@@ -105,6 +107,7 @@ class Gatt(Driver):
         setup=(
             Ask("poll_s", "Seconds between two readings", Kind.NUMBER, default=300),
             Ask("notifies", "Characteristics that notify", hint="For example: 2a6e 2a19. The connection is kept open."),
+            pairing.PAIRING,
         ),
         proven="the GATT server of Bumble",
     )
@@ -128,6 +131,9 @@ class Gatt(Driver):
     def topics(self) -> Iterable[str]:
         notifies = str(self.setting("notifies")).lower().replace(",", " ").split()
         return (self.native_id, f"{self.native_id}/+", *(f"{self.native_id}/{uuid}" for uuid in notifies))
+
+    def station(self) -> Station | None:
+        return pairing.station(self)
 
     def points(self) -> Iterable[Point]:
         return [VALUES[uuid].point for uuid in self._answered]

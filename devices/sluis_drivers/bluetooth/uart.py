@@ -31,10 +31,12 @@ from sluis.sdk import (
     NotMine,
     Point,
     Sniffed,
+    Station,
 )
 from sluis.sdk.driver import Grade
 from sluis.sdk.payload import no_such_point, wished_word
 from sluis.wire.advertising import parse
+from sluis_drivers.bluetooth import pairing
 
 EVIDENCE = "It offers the Nordic UART service, as very different devices do."
 
@@ -56,6 +58,7 @@ class NordicUart(Driver):
         match=BleMatch(services=(SERVICE,)),
         sources=("Nordic UART Service, nRF Connect SDK 2.7",),
         grade=Grade.BRONZE,
+        setup=(pairing.PAIRING,),
         proven="the GATT server of Bumble",
     )
 
@@ -79,6 +82,9 @@ class NordicUart(Driver):
 
     def topics(self) -> Iterable[str]:
         return (self.native_id, f"{self.native_id}/{FROM_DEVICE}")
+
+    def station(self) -> Station | None:
+        return pairing.station(self)
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         if frame.source == self.native_id:

@@ -50,7 +50,7 @@ class Station:
     new connection, after the greeting where it greets: a login, the wish to be told of changes), `answer_s` (how long
     this device may take to answer), `turn_round_s` (quiet before it is asked), `retries`. net: `idle_s` (the
     connection is closed after so long without use), `local_port` (udp: where the device sends its answers). ble: `pair`
-    (true: the device is paired when it is connected)."""
+    (true: the device is paired when it is connected), `passkey` (with it; the six digits that the device shows)."""
     besides: tuple[Station, ...] = ()
     """Where else on this link it speaks (a projector that tells its changes over UDP). `topics` names those sources
     too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from sluis.links.ble.pairing import Pairing
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState
 from sluis.runtime import Clock
@@ -55,9 +56,9 @@ class BleBackend(Protocol):
     async def close(self) -> None:
         """Let go of the adapter; raises nothing."""
 
-    async def connect(self, address: str, *, pair: bool, lost: Callable[[], None]) -> BlePeer:
-        """Connect to a device that was heard lately. `lost` is called when the connection ends by itself. LinkError
-        when it is not heard or does not answer."""
+    async def connect(self, address: str, *, pairing: Pairing | None, lost: Callable[[], None]) -> BlePeer:
+        """Connect to a device that was heard lately, and pair with it where that is told. `lost` is called when the
+        connection ends by itself. LinkError when it is not heard, does not answer, or refuses the pairing."""
 
     def cures(self) -> Sequence[Rung]:
         """What can be done for the adapter beyond scanning anew, mildest first."""

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakCharacteristicNotFoundError, BleakGATTProtocolError
+from bleak.exc import BleakCharacteristicNotFoundError, BleakDBusError, BleakGATTProtocolError
 
 from sluis.links.ble.backend import BlePeer, Heard
 from sluis.links.ble.deadlines import Deadlines
+from sluis.links.ble.pairing import HINT, Pairing, PairingFailed
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState, AdapterTrouble, trouble_of
 from sluis.model import LinkError
@@ -34,6 +35,10 @@ their address every quarter of an hour, so without a bound this grows for ever."
 
 UNPAIRED = {0x05, 0x08, 0x0C, 0x0F}
 """ATT errors that say: not without pairing (insufficient authentication, authorization, key size, encryption)."""
+
+AUTHENTICATION = ".Authentication"
+"""In the names of bluetoothd's errors about pairing (org.bluez.Error.AuthenticationFailed and its like)."""
+BY_HAND = "bluetoothd asks a person for a passkey: pair it once with `bluetoothctl pair ADDRESS`."
 
 short_uuid = lru_cache(4_096)(uuid16)
 
@@ -64,7 +69,9 @@ class BleakBackend:
     def _scanner_of(self, heard: Callable[[BLEDevice, AdvertisementData], None]) -> BleakScanner:
         raise NotImplementedError
 
-    def _client_of(self, device: BLEDevice, pair: bool, lost: Callable[[BleakClient], None]) -> BleakClient:
+    def _client_of(
+        self, device: BLEDevice, pairing: Pairing | None, lost: Callable[[BleakClient], None]
+    ) -> BleakClient:
         raise NotImplementedError
 
     def _structures(self, advertisement: AdvertisementData) -> bytes:
@@ -134,11 +141,11 @@ class BleakBackend:
 
     # -- talking ------------------------------------------------------------------------------------------
 
-    async def connect(self, address: str, *, pair: bool, lost: Callable[[], None]) -> BlePeer:
+    async def connect(self, address: str, *, pairing: Pairing | None, lost: Callable[[], None]) -> BlePeer:
         device = self._known.get(address)
         if device is None:
             raise LinkError(f"{address} is not heard", hint="Is it powered and in reach? Some must be woken first.")
-        client = self._client_of(device, pair, lambda client: lost())
+        client = self._client_of(device, pairing, lambda client: lost())
         peer = BleakPeer(client, address, self.deadlines, self.settings.call_timeout_s)
         try:
             await talk(self.deadlines.within(self.settings.connect_timeout_s, client.connect(), address), address)
@@ -206,8 +213,14 @@ async def talk(call: Coroutine[Any, Any, T], what: str) -> T:
         raise LinkError(f"{what}: the device has no such characteristic") from error
     except BleakGATTProtocolError as error:
         if int(error.code) in UNPAIRED:
-            raise LinkError(f"{what}: the device wants to be paired first", hint="See docs/how-to/ble.md.") from error
+            raise LinkError(f"{what}: the device wants to be paired first", hint=HINT) from error
         raise LinkError(f"{what}: the device says {error.code.name}") from error
+    except PairingFailed as error:
+        raise LinkError(f"{what}: {error}", hint=HINT) from error
+    except BleakDBusError as error:
+        if AUTHENTICATION in error.dbus_error:
+            raise LinkError(f"{what}: pairing failed: {error.dbus_error.rpartition('.')[2]}", hint=BY_HAND) from error
+        raise LinkError(f"{what}: {error}") from error
     except TimeoutError as error:
         raise LinkError(f"{what} does not answer") from error
     except Exception as error:  # see BleakBackend._call

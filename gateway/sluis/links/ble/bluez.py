@@ -27,6 +27,7 @@ from dbus_fast.aio import MessageBus
 
 from sluis.links.ble.backend import Heard
 from sluis.links.ble.bleaking import KNOWN_MAX, BleakBackend, structures_of
+from sluis.links.ble.pairing import Pairing
 from sluis.links.ble.rfkill import RadioSwitch
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState, AdapterTrouble, of_dbus, trouble_of
@@ -125,11 +126,13 @@ class BluezBackend(BleakBackend):
             bluez["or_patterns"] = list(PASSIVE)
         return BleakScanner(heard, scanning_mode=self.settings.scanning, bluez=bluez, backend=BleakScannerBlueZDBus)
 
-    def _client_of(self, device: BLEDevice, pair: bool, lost: Callable[[BleakClient], None]) -> BleakClient:
+    def _client_of(
+        self, device: BLEDevice, pairing: Pairing | None, lost: Callable[[BleakClient], None]
+    ) -> BleakClient:
         return BleakClient(
             device,
             disconnected_callback=lost,
-            pair=pair,
+            pair=pairing is not None,
             timeout=self.settings.connect_timeout_s,
             bluez={"adapter": self._adapter},
             backend=BleakClientBlueZDBus,

@@ -22,6 +22,7 @@ from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError, BleakGATTProtocolError
 
 from sluis.links.ble.bumble_host import BumbleHost
+from sluis.links.ble.pairing import PairingFailed
 from sluis.model import FrameError
 from sluis.wire.advertising import Advertisement, parse, uuid128
 
@@ -109,10 +110,12 @@ class BumbleClient(BaseBleakClient):
         host: BumbleHost,
         disconnected_callback: Callable[[], None] | None = None,
         timeout: float = 30.0,
+        passkey: int | None = None,
         **others: Any,
     ) -> None:
         super().__init__(address_or_ble_device, disconnected_callback=disconnected_callback, timeout=timeout)
         self._host = host
+        self._passkey = passkey
         details = address_or_ble_device.details if isinstance(address_or_ble_device, BLEDevice) else None
         self._peer_address: Any = details if details is not None else self.address
         self._connection: bumble_device.Connection | None = None
@@ -144,7 +147,8 @@ class BumbleClient(BaseBleakClient):
             await _translated(peer.discover_all())  # type: ignore[no-untyped-call]  # Bumble leaves it without types
             self.services = _services(peer, lambda: self.mtu_size - 3)
         except BaseException:
-            await self.disconnect()
+            with contextlib.suppress(BleakError):  # a device that refuses our passkey may end the connection itself
+                await self.disconnect()
             raise
 
     async def _connection_made(self) -> bumble_device.Connection:
@@ -177,10 +181,19 @@ class BumbleClient(BaseBleakClient):
                 self.gone()
 
     async def pair(self, *args: Any, **others: Any) -> None:
-        """Encrypt with the keys of an earlier pairing, or pair."""
+        """Encrypt with the keys of an earlier pairing, or pair. Keys that do not fit are forgotten: the device has
+        forgotten them too, and is paired at the next try."""
         connection, store = self._alive(), self._host.device.keystore
-        held = await store.get(str(connection.peer_address)) if store else None
-        await _translated(connection.encrypt() if held else connection.pair())
+        address = str(connection.peer_address)
+        self._host.passkeys[address] = self._passkey
+        if store is None or await store.get(address) is None:
+            await _translated(connection.pair())
+            return
+        try:
+            await _translated(connection.encrypt())
+        except BaseException:
+            await store.delete(address)
+            raise
 
     async def unpair(self) -> None:
         connection, store = self._alive(), self._host.device.keystore
@@ -227,7 +240,7 @@ class BumbleClient(BaseBleakClient):
 async def _translated(call: Awaitable[T]) -> T:
     """What Bumble raises, in bleak's words."""
     from bumble.att import ATT_Error
-    from bumble.core import BaseBumbleError
+    from bumble.core import BaseBumbleError, ProtocolError
     from bumble.core import TimeoutError as BumbleTimeout
 
     try:
@@ -242,6 +255,10 @@ async def _translated(call: Awaitable[T]) -> T:
         raise BleakError("disconnected meanwhile") from error
     except BumbleTimeout as error:
         raise TimeoutError from error
+    except ProtocolError as error:
+        if error.error_namespace == "smp" and error.error_code is not None:
+            raise PairingFailed(error.error_code) from error
+        raise BleakError(str(error)) from error
     except BaseBumbleError as error:
         raise BleakError(str(error) or type(error).__name__) from error
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from bumble import device as bumble_device
+    from bumble.pairing import PairingConfig
     from bumble.transport.common import Transport
 
 CLOSE_S = 1.0
@@ -29,6 +30,9 @@ class BumbleHost:
     def __init__(self, transport: Transport, device: bumble_device.Device) -> None:
         self.device = device
         self.clients: set[Client] = set()
+        self.passkeys: dict[str, int | None] = {}
+        """Address of a device -> the passkey that it shows; None where it has none."""
+        device.pairing_config_factory = self._pairing
         self._transport = transport
 
     @classmethod
@@ -49,6 +53,20 @@ class BumbleHost:
             await transport.close()
             raise
         return host
+
+    def _pairing(self, connection: bumble_device.Connection) -> PairingConfig:
+        """As a keyboard where a passkey was told, else as something with neither keys nor display."""
+        from bumble.pairing import PairingConfig, PairingDelegate
+
+        passkey = self.passkeys.get(str(connection.peer_address))
+        if passkey is None:
+            return PairingConfig(delegate=PairingDelegate(PairingDelegate.NO_OUTPUT_NO_INPUT))
+
+        class Keyboard(PairingDelegate):
+            async def get_number(self) -> int | None:
+                return passkey
+
+        return PairingConfig(delegate=Keyboard(PairingDelegate.KEYBOARD_INPUT_ONLY))
 
     def _ended(self, lost: Callable[[str], None]) -> None:
         for client in tuple(self.clients):

@@ -15,6 +15,7 @@ from bleak.backends.scanner import AdvertisementData
 from sluis.links.ble.bleaking import BleakBackend
 from sluis.links.ble.bumble_bleak import BumbleClient, BumbleScanner
 from sluis.links.ble.bumble_host import BumbleHost
+from sluis.links.ble.pairing import Pairing
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.states import AdapterState, AdapterTrouble
 from sluis.model import ConfigError
@@ -72,14 +73,17 @@ class BumbleBackend(BleakBackend):
     def _scanner_of(self, heard: Callable[[BLEDevice, AdvertisementData], None]) -> BleakScanner:
         return BleakScanner(heard, scanning_mode=self.settings.scanning, backend=BumbleScanner, host=self._open_host())
 
-    def _client_of(self, device: BLEDevice, pair: bool, lost: Callable[[BleakClient], None]) -> BleakClient:
+    def _client_of(
+        self, device: BLEDevice, pairing: Pairing | None, lost: Callable[[BleakClient], None]
+    ) -> BleakClient:
         return BleakClient(
             device,
             disconnected_callback=lost,
-            pair=pair,
+            pair=pairing is not None,
             timeout=self.settings.connect_timeout_s,
             backend=BumbleClient,
             host=self._open_host(),
+            passkey=pairing.passkey if pairing else None,
         )
 
     def _structures(self, advertisement: AdvertisementData) -> bytes:

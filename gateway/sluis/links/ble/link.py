@@ -19,6 +19,7 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from sluis.links.ble import pairing
 from sluis.links.ble.air import Air, Heard
 from sluis.links.ble.backend import BleBackend, backend_of
 from sluis.links.ble.peers import Device, Peers
@@ -105,7 +106,8 @@ class BleLink(LoopLink):
 
     def set_stations(self, stations: Mapping[str, Station]) -> None:
         super().set_stations(stations)
-        self._peers.pairing = frozenset(source for source, one in stations.items() if one.settings.get("pair"))
+        paired = {source: pairing.told(one.settings) for source, one in stations.items()}
+        self._peers.pairing = {source: how for source, how in paired.items() if how is not None}
 
     def heard(self) -> list[Heard]:
         """Who is in the air, the last heard first."""

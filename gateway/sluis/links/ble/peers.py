@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluis.links.ble.backend import BleBackend, BlePeer
+from sluis.links.ble.pairing import Pairing
 from sluis.links.ble.settings import BleSettings
 from sluis.links.ble.slots import Slots
 from sluis.model import LinkError
@@ -60,8 +61,8 @@ class Peers:
 
     def __init__(self, backend: BleBackend, settings: BleSettings, clock: Clock, arrived: Arrived) -> None:
         self.slots = Slots(settings.connections)
-        self.pairing: frozenset[str] = frozenset()
-        """Addresses of the devices that are paired when they are connected."""
+        self.pairing: Mapping[str, Pairing] = {}
+        """Address -> how it is paired, for the devices that are paired when they are connected."""
         self._backend = backend
         self._settings = settings
         self._clock = clock
@@ -156,7 +157,7 @@ class Peers:
             device.ended = asyncio.Event()
             async with self._connecting.one():
                 peer = await self._backend.connect(
-                    device.address, pair=device.address in self.pairing, lost=lambda: self._ended(device, peer)
+                    device.address, pairing=self.pairing.get(device.address), lost=lambda: self._ended(device, peer)
                 )
             if not peer.alive:
                 raise LinkError(f"{device.address}: the connection was lost at once")

@@ -106,6 +106,7 @@ def setup_of(
 LABELS = (
     N_("Seconds between two readings"),
     N_("Characteristics that notify"),
+    N_("Pairing"),
     N_("Bind key"),
     N_("Seconds between two measurements"),
     N_("HDMI socket of the display that we are plugged into"),
@@ -142,6 +143,7 @@ LABELS = (
 
 HINTS = (
     N_("For example: 2a6e 2a19. The connection is kept open."),
+    N_("The six digits on its label or display; yes for a device that is paired without. Empty: it is not paired."),
     N_("32 hexadecimal digits, from the device's own app or configuration page; only for a device that encrypts."),
     N_("Silence of 2.5 times as long is shown as stale. Leave it empty for this family's usual interval."),
     N_("TOML, a table a light. See docs/drivers/dmx-universe.md."),
