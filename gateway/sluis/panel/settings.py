@@ -39,3 +39,6 @@ class PanelSettings:
     """Seconds a client may take for a request's headers, and for each piece of its body."""
     area_order: tuple[str, ...] = ()
     """Areas in building order; those not named follow by name, with numbers in their order."""
+    main_meters: tuple[str, ...] = ()
+    """Keys of the devices that measure what the whole building takes. The electricity card shows their sum. Without
+    them it is the sum of everything that measures power, in which a plug behind a meter counts twice."""

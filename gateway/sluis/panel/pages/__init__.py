@@ -29,6 +29,6 @@ from sluis.panel.pages.energy import EnergyCard
 def install(app: FastAPI) -> None:
     """Add the pages, static files and the error page to the application."""
     app.state.error_page = entrance.error_page
-    app.state.energy = EnergyCard()
+    app.state.energy = EnergyCard(app.state.settings.main_meters)
     for room in (assets, entrance, home, adding, devices, paths, discovered, alerts, rules, people, system, links):
         app.include_router(room.router)

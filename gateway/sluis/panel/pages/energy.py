@@ -15,8 +15,18 @@ HOURS = 24
 METERS = 24
 """Power points summed at most: each is one question to the history, and this is a card on the home page."""
 
+WHOLE = ("power", "power_import")
+"""Keys under which a device tells the whole of what it measures; its other powers (a phase, what is fed in, a quarter
+of an hour's demand) are parts of that, or something else."""
+
+WATTS = {"W": 1.0, "kW": 1_000.0, "MW": 1_000_000.0}
+
 KEEP_US = 60_000_000
 """How long an answer is kept. The bars are hours wide: asking more often shows nothing new."""
+
+
+Meter = tuple[str, str, float]
+"""Device, point, and how many watts its unit is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +50,16 @@ class Day:
 
 
 class EnergyCard:
-    """Remembers the last answer per set of meters."""
+    """Remembers the last answer per set of meters. `main` names the devices that measure the whole building."""
 
-    def __init__(self) -> None:
-        self._kept: dict[frozenset[tuple[str, str]], tuple[int, Day | None]] = {}
+    def __init__(self, main: Sequence[str] = ()) -> None:
+        self._main = frozenset(main)
+        self._kept: dict[frozenset[Meter], tuple[int, Day | None]] = {}
 
     async def day(self, house: House, views: Sequence[DeviceView]) -> Day | None:
         """The card; None when nothing here measures power."""
-        meters = [(p.device, p.key) for view in views for p in view.of("power") if not p.category][:METERS]
+        main = [view for view in views if view.key in self._main]
+        meters = [meter for view in main or views for meter in meters_of(view)][:METERS]
         if not meters:
             return None
         now_us = house.clock.stamp().at_us
@@ -62,7 +74,14 @@ class EnergyCard:
         return made
 
 
-async def _day(house: House, meters: Sequence[tuple[str, str]], now_us: int) -> Day | None:
+def meters_of(view: DeviceView) -> list[Meter]:
+    """The points that make up what a device takes."""
+    powers = [one for one in view.of("power") if not one.category and one.unit in WATTS]
+    whole = next((one for key in WHOLE for one in powers if one.key == key), None)
+    return [(one.device, one.key, WATTS[one.unit]) for one in ([whole] if whole else powers)]
+
+
+async def _day(house: House, meters: Sequence[Meter], now_us: int) -> Day | None:
     end = now_us - now_us % HOUR_US + HOUR_US
     now = await _hours(house, meters, end)
     then = await _hours(house, meters, end - WEEK_US)
@@ -76,12 +95,12 @@ async def _day(house: House, meters: Sequence[tuple[str, str]], now_us: int) -> 
     return Day(bars, sum(now) / 1000, change)
 
 
-async def _hours(house: House, meters: Sequence[tuple[str, str]], end_us: int) -> list[float]:
+async def _hours(house: House, meters: Sequence[Meter], end_us: int) -> list[float]:
     sums = [0.0] * HOURS
     start = end_us - HOURS * HOUR_US
-    for device, point in meters:
+    for device, point, watts in meters:
         for bucket in await house.history.series(device, point, start, end_us, HOURS):
             hour = (bucket.at_us - start) // HOUR_US
             if 0 <= hour < HOURS and bucket.count and bucket.mean is not None:
-                sums[hour] += max(0.0, bucket.mean)
+                sums[hour] += max(0.0, bucket.mean) * watts
     return sums
