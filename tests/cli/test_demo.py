@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from sluis.cli.demo import ADOPT
+from sluis.cli.demo_devices import ADOPT, POLLED
 
 READY_WITHIN_S = 30.0
 SECOND_START_S = 3.0
@@ -86,14 +86,18 @@ def test_the_first_start_the_second_and_the_end(start: Callable[[], Demo]) -> No
     assert re.search(r"Set-up code +[A-Z0-9]{4}-[A-Z0-9]{4}", first.said)
     first.wait(lambda: (first.folder / "demo.json").exists())
     names = {device["name"] for device in first.json("devices")}
-    assert {name for _, name, _, _ in ADOPT} <= names
+    assert names == {name for _, name, _, _ in ADOPT} | {polled.name for polled in POLLED.values()}
+    first.wait(lambda: float(first.sluis("read", "Electricity meter/power").stdout.strip() or 0) > 100)
+    assert first.sluis("read", "Projector/power_state").stdout.strip() == "off"
     assert first.json("discovered"), "something is left to adopt"
     done = first.sluis("set", "Meeting room heater/relay", "on")
     assert done.returncode == 0, done.stderr
     first.wait(lambda: first.sluis("read", "Meeting room heater/power").stdout.strip() > "1")
     assert first.sluis("demo", "--data-dir", str(first.folder), "misbehave", "heater", "dance").returncode == 2
     assert first.sluis("demo", "misbehave", "heater", "drop", "--for", "20").returncode == 0
+    assert first.sluis("demo", "misbehave", "projector", "drop", "--for", "600").returncode == 0
     first.wait(lambda: first.json("device", "Meeting room heater")["availability"] == "offline")
+    first.wait(lambda: first.json("device", "Projector")["availability"] == "offline", 60)
     assert "rules.toml is not used" not in first.said
     children = first.family()
     assert first.stop() == 0
@@ -103,7 +107,8 @@ def test_the_first_start_the_second_and_the_end(start: Callable[[], Demo]) -> No
 
     second = start()
     assert second.took_s < SECOND_START_S * 3, "generous for a busy machine; the bar stands in docs/performance.md"
-    assert len(second.json("devices")) == len(names)
+    assert {device["name"] for device in second.json("devices")} == names
+    second.wait(lambda: second.json("device", "Projector")["availability"] == "online", 60)
     assert "Sluis is ready" in second.said
     assert second.stop() == 0
 

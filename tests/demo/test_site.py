@@ -16,8 +16,11 @@ import paho.mqtt.client as paho
 import psutil
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from pymodbus.client import ModbusTcpClient
+from tests.conftest import a_free_port
 
-from sluis.demo.site import short_path
+from sluis.demo.meter import INSTALLED_KWH
+from sluis.demo.site import remembered, short_path
 
 
 class Witness:
@@ -124,6 +127,28 @@ def test_a_dropped_device_leaves_by_its_will_and_comes_back(witness: Witness, st
     witness.wait("esp-greenhouse/status", lambda c: c == b"online")
     assert order(tmp_path, device="nobody", kind="drop").startswith("error: no device 'nobody'")
     assert order(tmp_path, device="greenhouse", kind="dance").startswith("error: kind must be one of")
+
+
+def test_the_meter_and_the_projector_stand_at_their_ports(start: Any, tmp_path: Path) -> None:
+    memory, (meter, projector) = tmp_path / "meter.json", (a_free_port(), a_free_port())
+    process = start("--meter", str(meter), "--projector", str(projector), "--memory", str(memory))
+    with ModbusTcpClient("127.0.0.1", port=meter, retries=0) as client:
+        while not client.connect():
+            assert process.poll() is None
+            time.sleep(0.05)
+        counted = client.read_input_registers(0x0048, count=2, device_id=1).registers
+        with socket.create_connection(("127.0.0.1", projector), 10) as line:
+            assert line.recv(9) == b"PJLINK 0\r"
+        assert order(tmp_path, device="meter", kind="garbage").startswith("ok: meter")
+        assert "projector" in order(tmp_path, device="nobody", kind="drop")
+        process.terminate()
+        assert process.wait(20) == 0
+    kwh = client.convert_from_registers(counted, client.DATATYPE.FLOAT32)
+    assert isinstance(kwh, float)
+    assert json.loads(memory.read_text())["energy_kwh"] == pytest.approx(kwh, abs=0.1)
+    assert remembered(memory) >= kwh - 0.01
+    memory.write_text("{damaged")
+    assert remembered(memory) == INSTALLED_KWH
 
 
 def test_the_site_survives_the_broker(broker: Any, witness: Witness, start: Any) -> None:

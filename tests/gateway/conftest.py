@@ -94,7 +94,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             made.stop()
 
 
-ADOPTED = 7
+ADOPTED = 9
 """Devices that the demo's first start takes into use."""
 
 

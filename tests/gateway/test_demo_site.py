@@ -12,7 +12,7 @@ from .conftest import Demo, command, devices, of_driver, start_demo, switches, v
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-@pytest.mark.parametrize("driver", ["tasmota", "shelly-gen2", "zigbee2mqtt", "homeassistant-mqtt"])
+@pytest.mark.parametrize("driver", ["tasmota", "shelly-gen2", "zigbee2mqtt", "homeassistant-mqtt", "modbus", "pjlink"])
 def test_every_family_is_in_use_and_online(demo: Demo, driver: str) -> None:
     wait_for(
         lambda: of_driver(demo, driver) and all(one["availability"] == "online" for one in of_driver(demo, driver)),

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sluis.cli.demo_devices import ADOPT, POLLED, add, adopt, ports
 from sluis.cli.lazy import Failure
 from sluis.cli.where import Unreachable, Where
 from sluis.model import SluisError
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
     from sluis.app.config import Settings
     from sluis.app.gateway import Running
 
-ADOPT = (
-    ("d8bfc01a2b3c", "Meeting room heater", "Meeting room", "DEMO-001"),
-    ("d8bfc04d5e6f", "Coffee machine", "Reception", "DEMO-002"),
-    ("shellyplus1pm-a8032ab1c2d4", "Office lights", "Office", "DEMO-003"),
-    ("0x00158d0004a1b2c3", "Office climate", "Office", "DEMO-004"),
-    ("0x000b57fffe8e083c", "Reception lamp", "Reception", "DEMO-005"),
-    ("0x00158d0002d4e5f6", "Office window", "Office", "DEMO-006"),
-    ("a0b765c4d3e2", "Greenhouse", "Greenhouse", "DEMO-007"),
-)
-"""What the first start takes into use: a word of its identity, name, area, asset number. The rest (the air monitor,
-the printer's plug, the button) stays discovered, so that there is something to adopt."""
 ADOPT_WITHIN_S = 60.0
 LOOK_S = 0.5
 RULES = """\
@@ -68,7 +58,8 @@ def demo(ctx: click.Context, data_dir: Path | None, speed: float, crowd: int, ev
     """Run a gateway with an office of stand-in devices. No hardware needed.
 
     Two Tasmota plugs, a Shelly relay, a Zigbee2MQTT bridge with five devices, an ESPHome node and a CO2 monitor
-    speak their real protocols. Most are taken into use at the first start; the rest waits under Discovered.
+    speak their real protocols; an energy meter (Modbus TCP) and a projector (PJLink) are asked. Most are taken into
+    use at the first start; the rest waits under Discovered.
     Ctrl-C stops everything; the data folder stays.
 
     \b
@@ -89,8 +80,8 @@ def run_demo(folder: Path, options: list[str], crowd: int) -> None:
     from sluis.demo.accounts import issue
 
     refuse_a_second(folder)
-    first = prepare(folder)
-    director = Director(folder, issue(folder, crowd), options, first)
+    prepare(folder)
+    director = Director(folder, issue(folder, crowd), options)
     try:
         serve(demo_settings(folder), director.on_ready)
     finally:
@@ -105,26 +96,25 @@ def refuse_a_second(folder: Path) -> None:
             raise Failure(f"process {pid} runs a gateway in {folder}", "Stop it first, or choose another --data-dir.")
 
 
-def prepare(folder: Path) -> bool:
-    """Make the data folder of a first start, with example rules; whether this is one."""
+def prepare(folder: Path) -> None:
+    """Make the data folder of a first start, with example rules."""
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "demo.json").exists():
-        return False
-    if not (folder / "rules.toml").exists():
+    if not (folder / "demo.json").exists() and not (folder / "rules.toml").exists():
         (folder / "rules.toml").write_text(RULES)
-    return True
 
 
 def demo_settings(folder: Path) -> Settings:
     """Loopback only, any free broker ports, and the panel's usual port unless somebody has it."""
     from sluis.app.config import Settings
     from sluis.cli.run import settings_for
+    from sluis.intake.known import slug
 
     if (folder / "sluis.toml").exists():
         return settings_for(None, folder)
     settings = Settings(data_dir=folder)
     panel = replace(settings.panel, port=settings.panel.port if is_free(settings.panel.port) else 0, site_name="Demo")
     panel = replace(panel, trust_port=panel.trust_port if is_free(panel.trust_port) else 0)
+    panel = replace(panel, main_meters=(slug(f"modbus-127.0.0.1:{ports(folder)['meter']}"),))
     broker = replace(settings.broker, local_port=0, tls_host="127.0.0.1", tls_port=0)
     return replace(settings, panel=panel, broker=broker, log_level="warning")
 
@@ -139,14 +129,38 @@ def is_free(port: int) -> bool:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What earlier starts have taken into use. What a person took out of use since then stays out."""
+
+    adopted: bool = False
+    added: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, folder: Path) -> Done:
+        file = folder / "demo.json"
+        with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+            return cls(True, frozenset(json.loads(file.read_text()).get("added", ())))
+        return cls(file.exists())
+
+    @property
+    def all(self) -> bool:
+        return self.adopted and self.added >= POLLED.keys()
+
+    def keep(self, folder: Path) -> None:
+        (folder / "demo.json").write_text(json.dumps({"adopted": len(ADOPT), "added": sorted(self.added)}) + "\n")
+
+
 class Director:
     """Starts the stand-ins when the gateway is ready, and takes the first ones into use as a person would."""
 
-    def __init__(self, folder: Path, accounts: Path, options: list[str], first: bool) -> None:
+    def __init__(self, folder: Path, accounts: Path, options: list[str]) -> None:
         self._folder = folder
+        self._ports = ports(folder)
+        self._done = Done.of(folder)
         self._command = [sys.executable, "-m", "sluis.demo", "--accounts", str(accounts), *options]
-        self._command += ["--control", str(folder / "run" / "demo.sock")]
-        self._first = first
+        self._command += ["--control", str(folder / "run" / "demo.sock"), "--memory", str(folder / "demo-meter.json")]
+        self._command += [word for name, port in self._ports.items() for word in (f"--{name}", str(port))]
         self._stopping = threading.Event()
         self._site: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
@@ -155,7 +169,7 @@ class Director:
         """The gateway is ready: called on its loop, returns at once."""
         self._site = subprocess.Popen([*self._command, "--broker", running.broker])  # noqa: S603  # our own module
         self._greet(running)
-        if self._first:
+        if not self._done.all:
             self._thread = threading.Thread(target=self._adopt, name="demo-adopts", daemon=True)
             self._thread.start()
 
@@ -185,39 +199,26 @@ class Director:
         click.echo()
 
     def _adopt(self) -> None:
-        """Adopt the devices of the list as they are discovered; then remember that the first start is done."""
-        left = list(ADOPT)
+        """Take into use what is to be, as it is discovered; then remember that, so that it is done once."""
+        left = [] if self._done.adopted else list(ADOPT)
+        to_add = [name for name in POLLED if name not in self._done.added]
         for _ in range(int(ADOPT_WITHIN_S / LOOK_S)):
-            if self._stopping.wait(LOOK_S):
-                return
             try:
-                left = self._adopt_some(left)
+                with Where(self._folder).client() as client:
+                    while to_add:
+                        add(client, to_add[0], self._ports[to_add[0]])
+                        to_add.pop(0)
+                    left = adopt(client, left) if left else []
             except SluisError as error:
                 click.echo(f"demo: {error}", err=True)
-            if not left:
+            if not (left or to_add) or self._stopping.wait(LOOK_S):
                 break
-        if left:
-            click.echo(f"demo: not discovered: {', '.join(name for _, name, _, _ in left)}", err=True)
-        (self._folder / "demo.json").write_text(json.dumps({"adopted": len(ADOPT) - len(left)}) + "\n")
-
-    def _adopt_some(self, left: list[tuple[str, str, str, str]]) -> list[tuple[str, str, str, str]]:
-        """Adopt what is there; returns what is not there yet."""
-        with Where(self._folder).client() as client:
-            there = client.every("discovered")
-            missing = []
-            for wanted in left:
-                found = next((each for each in there if is_it(each, wanted[0])), None)
-                if found is None:
-                    missing.append(wanted)
-                    continue
-                body = {"name": wanted[1], "area": wanted[2], "asset_number": wanted[3]}
-                client.post("discovered", found["key"], "adopt", body=body)
-        return missing
-
-
-def is_it(device: dict[str, Any], identity: str) -> bool:
-    said = " ".join(str(device.get(field, "")) for field in ("key", "native_id", "serial", "name"))
-    return identity in said.lower()
+        if self._stopping.is_set():
+            return
+        if left or to_add:
+            names = [name for _, name, _, _ in left] + [POLLED[name].name for name in to_add]
+            click.echo(f"demo: not taken into use: {', '.join(names)}", err=True)
+        Done(True, frozenset(POLLED) - set(to_add)).keep(self._folder)
 
 
 KINDS = ("drop", "silent", "garbage", "flood", "lag", "stuck", "duplicate", "well")
@@ -230,7 +231,7 @@ KINDS = ("drop", "silent", "garbage", "flood", "lag", "stuck", "duplicate", "wel
 @click.option("--amount", default=0.0, help="Messages a second for flood, seconds late for lag.")
 @click.pass_obj
 def misbehave(where: Where, device: str, kind: str, for_s: float, amount: float) -> None:
-    """Make a stand-in misbehave: DEVICE is heater, coffee, lights, zigbee, greenhouse or air.
+    """Make a stand-in misbehave: DEVICE is heater, coffee, lights, zigbee, greenhouse, air, meter or projector.
 
     \b
     drop       off the network without a goodbye      silent     connected, but says nothing

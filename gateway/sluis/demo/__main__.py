@@ -32,6 +32,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--crowd", type=int, default=0, help="this many generic devices besides")
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two messages of a crowd device")
+    parser.add_argument("--meter", type=int, metavar="PORT", help="a Modbus TCP energy meter at this port")
+    parser.add_argument("--projector", type=int, metavar="PORT", help="a PJLink projector at this port")
+    parser.add_argument("--memory", type=Path, help="file in which the meter keeps its count between two runs")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()
 
@@ -44,7 +47,17 @@ async def run(given: argparse.Namespace) -> None:
     accounts = json.loads(given.accounts.read_text()) if given.accounts else {}
     logins = {name: (pair[0], pair[1]) for name, pair in accounts.items()}
     access = Access.from_url(given.broker, ca=given.ca, credentials=logins)
-    await run_site(access, given.speed, given.seed, control=given.control, crowd=given.crowd, every_s=given.every)
+    ports = {name: port for name in ("meter", "projector") if (port := getattr(given, name)) is not None}
+    await run_site(
+        access,
+        given.speed,
+        given.seed,
+        control=given.control,
+        crowd=given.crowd,
+        every_s=given.every,
+        ports=ports,
+        memory=given.memory,
+    )
 
 
 def main() -> None:

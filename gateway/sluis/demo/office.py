@@ -169,5 +169,6 @@ def small_office(hour: float = 9.0) -> Office:
         Load("printer", "Office", 420, standby_w=11, cycle_s=900, on=True),
         Load("grow light", "Greenhouse", 60, level=0.6),
         Load("pump", "Greenhouse", 28, heats=0),
+        Load("projector", "Meeting room", 285, on=True, level=0.0),
     ]
     return Office({room.name: room for room in rooms}, {load.name: load for load in loads}, hour=hour)

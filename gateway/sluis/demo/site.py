@@ -13,16 +13,19 @@ import logging
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sluis.demo.air_monitor import AirMonitor
+from sluis.demo.asked import Asked, Front
 from sluis.demo.crowd import Crowd
 from sluis.demo.esphome import EsphomeNode
+from sluis.demo.meter import INSTALLED_KWH, EnergyMeter
 from sluis.demo.mischief import Kind, Order
 from sluis.demo.office import Office, small_office
+from sluis.demo.projector import RoomProjector
 from sluis.demo.shelly import ShellyPlus1PM
 from sluis.demo.standin import Now, StandIn
 from sluis.demo.station import Access, Station
@@ -60,10 +63,22 @@ def office_devices(office: Office, chance: random.Random, *, discovery_delay_s: 
 
 
 class Site:
-    """Everything that stands in for the outside world."""
+    """Everything that stands in for the outside world.
+
+    `ports` says where the devices are that have to be asked (meter, projector); one that is not named is not there.
+    `memory` is a file in which the meter keeps its count from one run to the next, as a real one does.
+    """
 
     def __init__(
-        self, access: Access, *, speed: float = 1.0, seed: int = 1, crowd: int = 0, every_s: float = 10.0
+        self,
+        access: Access,
+        *,
+        speed: float = 1.0,
+        seed: int = 1,
+        crowd: int = 0,
+        every_s: float = 10.0,
+        ports: Mapping[str, int] | None = None,
+        memory: Path | None = None,
     ) -> None:
         self.office = small_office(hour=datetime.now().astimezone().hour + 0.5)
         self.speed = speed
@@ -73,31 +88,50 @@ class Site:
         if crowd:
             self.standins.append(Crowd(self.office, chance, size=crowd, every_s=every_s))
         self.stations: dict[str, Station] = {}
+        self._memory = memory
+        self._meter = EnergyMeter(self.office, chance, remembered(memory))
+        asked: list[Asked] = [self._meter, RoomProjector(self.office)]
+        self.fronts = {each.name: Front(each, ports[each.name]) for each in asked if ports and each.name in ports}
 
     async def run(self) -> None:
         """Until cancelled; then every device says goodbye."""
         loop = asyncio.get_running_loop()
         self.stations = {each.name: Station(each, self._access, loop, the_time) for each in self.standins}
-        before_s = time.monotonic()
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(self._close)
+            for front in self.fronts.values():
+                await stack.enter_async_context(front.on_the_network())
+            before_s = time.monotonic()
             while True:
                 now = the_time()
                 self.office.step((now.s - before_s) * self.speed)
                 before_s = now.s
                 for station in self.stations.values():
                     station.tick(now)
+                for front in self.fronts.values():
+                    await front.tick(now)
                 await asyncio.sleep(TICK_S)
-        finally:
-            for station in self.stations.values():
-                station.close()
+
+    def _close(self) -> None:
+        for station in self.stations.values():
+            station.close()
+        if self._memory is not None:
+            self._memory.write_text(json.dumps({"energy_kwh": self._meter.energy_kwh}))
 
     def misbehave(self, device: str, order: Order) -> str:
         """Carry out an order; a sentence saying what happens, or what is wrong with the order."""
-        station = self.stations.get(device)
-        if station is None:
-            return f"error: no device {device!r}; there are {', '.join(self.stations)}"
-        station.misbehave(order, the_time())
+        known: dict[str, Station | Front] = {**self.stations, **self.fronts}
+        if device not in known:
+            return f"error: no device {device!r}; there are {', '.join(known)}"
+        known[device].misbehave(order, the_time())
         return f"ok: {device}: {order.kind} for {order.for_s:g} s"
+
+
+def remembered(memory: Path | None) -> float:
+    """What the meter had counted, kWh."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return float(json.loads(memory.read_text())["energy_kwh"]) if memory else INSTALLED_KWH
+    return INSTALLED_KWH
 
 
 def the_time() -> Now:
@@ -164,10 +198,12 @@ async def run_site(
     control: Path | None = None,
     crowd: int = 0,
     every_s: float = 10.0,
+    ports: Mapping[str, int] | None = None,
+    memory: Path | None = None,
 ) -> None:
     """Run the demo site against a broker (`mqtt://user:password@host:port`) until cancelled."""
     access = Access.from_url(broker) if isinstance(broker, str) else broker
-    site = Site(access, speed=speed, seed=seed, crowd=crowd, every_s=every_s)
+    site = Site(access, speed=speed, seed=seed, crowd=crowd, every_s=every_s, ports=ports, memory=memory)
     async with contextlib.AsyncExitStack() as stack:
         if control is not None:
             await stack.enter_async_context(orders(site, control))

@@ -77,23 +77,11 @@ class Every:
         self._next_s = None
 
 
-class StandIn:
-    """One device (or bridge) with one MQTT connection."""
+class Placed:
+    """What stands in the office and measures it."""
 
     name: str
     """What people call it in `sluis demo misbehave NAME KIND`."""
-    client_id: str
-    will: Message
-    filters: tuple[str, ...]
-    """What it subscribes to."""
-    qos = 0
-    """Of its subscriptions."""
-    family: str
-    """Key of the driver this device is meant for; its broker credentials are made from that."""
-    native_id: str
-    """Its identity in its own protocol."""
-    topics: tuple[str, ...]
-    """What it needs of the broker: `>filter` to publish there, `<filter` to subscribe, `filter` both."""
 
     def __init__(self, office: Office, chance: random.Random) -> None:
         self.office = office
@@ -111,6 +99,23 @@ class StandIn:
     def noise(self, value: float, spread: float, digits: int = 1) -> float:
         """A measured value: the truth with the sensor's own jitter, rounded as the device rounds."""
         return round(value + self.chance.uniform(-spread, spread), digits)
+
+
+class StandIn(Placed):
+    """One device (or bridge) with one MQTT connection."""
+
+    client_id: str
+    will: Message
+    filters: tuple[str, ...]
+    """What it subscribes to."""
+    qos = 0
+    """Of its subscriptions."""
+    family: str
+    """Key of the driver this device is meant for; its broker credentials are made from that."""
+    native_id: str
+    """Its identity in its own protocol."""
+    topics: tuple[str, ...]
+    """What it needs of the broker: `>filter` to publish there, `<filter` to subscribe, `filter` both."""
 
     def connected(self, now: Now) -> Iterable[Message]:
         """What it publishes on connecting."""
