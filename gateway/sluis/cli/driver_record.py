@@ -10,6 +10,8 @@ from sluis.cli.lazy import Failure
 from sluis.cli.show import as_json, out
 from sluis.cli.where import Where
 
+NOTHING = """Does it speak without being asked? One that must be asked is recorded with --link, while its driver asks.
+Record for longer with --seconds, and without SOURCES to hear everything."""
 FRAMINGS = ("silence", "line", "modbus-rtu", "p1", "datagram")
 
 
@@ -80,5 +82,7 @@ def record(
     if json_:
         out({"frames": taken, "file": str(file)})
         return
+    if not taken:
+        raise Failure("nothing arrived", NOTHING)
     click.echo(f"{taken} frames in {file}." + ("" if raw else " Addresses and keys are replaced; --raw keeps them."))
     click.echo("Next: sluis driver new VENDOR MODEL --frames " + str(file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import threading
 import time
@@ -189,7 +190,9 @@ async def _listen(port: Port, basket: Basket, seconds: float | None) -> None:
     from sluis.links.recording import line_of
 
     link = port.link()
-    link.on_change(lambda up, reason: None if up else click.echo(f"{link.name}: {reason}", err=True))
+    logging.getLogger("sluis").addHandler(logging.NullHandler())  # what a person is to know is said here
+    stopping = False
+    link.on_change(lambda up, reason: None if up or stopping else click.echo(f"{link.name}: {reason}", err=True))
     link.set_filters(frozenset({"#"}))
     link.set_stations(port.stations())
     running = asyncio.ensure_future(link.run())
@@ -201,6 +204,7 @@ async def _listen(port: Port, basket: Basket, seconds: float | None) -> None:
     except TimeoutError:
         pass
     finally:
+        stopping = True
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

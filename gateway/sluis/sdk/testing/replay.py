@@ -110,6 +110,8 @@ def _addressed(bench: Bench, case: Case) -> list[Driver]:
     """The devices that this frame is for."""
     if "device" in case.entry:
         return [bench.device(case)]
+    if not bench.cls.about.match.filters and bench.cls.sniff.__func__ is Driver.sniff.__func__:  # type: ignore[attr-defined]
+        return [bench.cls(case.frame.source)]  # it announces nothing: a person added the device at this address
     made = [bench.cls(native_id, description) for native_id, description in bench.descriptions.items()]
     return [one for one in made if any(topic_fits(topic, case.frame.source) for topic in one.topics())]
 

@@ -1,0 +1,70 @@
+"""`sluis driver simulate` and `record`, played against each other: a port, a terminal, a device that is asked."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sluis.cli import main
+
+TALKS = """
+from sluis.sdk.standin import StandIn
+
+class Talks(StandIn):
+    kind = "{kind}"
+    every_s = 0.1
+
+    def says(self):
+        yield "", b"T=21.5"
+"""
+
+
+def sluis(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+@contextmanager
+def simulated(file: Path) -> Iterator[str]:
+    """Where the stand-in is found."""
+    command = [sys.executable, "-u", "-m", "sluis", "driver", "simulate", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize(("kind", "way"), [("net", "--peer"), ("serial", "--port")])
+def test_what_a_stand_in_says_is_recorded(tmp_path: Path, kind: str, way: str) -> None:
+    stand_in, file = tmp_path / "talks_sim.py", tmp_path / "recorded.jsonl"
+    stand_in.write_text(TALKS.format(kind=kind))
+    with simulated(stand_in) as place:
+        taken = sluis("driver", "record", way, place, "--framing", "line", "--count", 3, "--seconds", 30, "--out", file)
+    assert taken.exit_code == 0, taken.output
+    assert "stopped" not in taken.output
+    assert [json.loads(line)["text"] for line in file.read_text().splitlines()] == ["T=21.5"] * 3
+
+
+def test_nothing_is_said_to_be_nothing(tmp_path: Path) -> None:
+    made = sluis("driver", "new", "ACME", "T2", "--kind", "net", "--folder", tmp_path)
+    assert made.exit_code == 0, made.output
+    with simulated(tmp_path / "acme_t2_sim.py") as place:
+        taken = sluis("driver", "record", "--peer", place, "--seconds", 1, "--out", tmp_path / "none.jsonl")
+    assert taken.exit_code == 1
+    assert "nothing arrived" in taken.output
+
+
+def test_a_recording_of_a_device_that_was_added_replays(tmp_path: Path) -> None:
+    assert sluis("driver", "new", "ACME", "T2", "--kind", "net", "--folder", tmp_path).exit_code == 0
+    line = {"name": "recorded-1", "topic": "192.0.2.7:4001", "text": "T=21.5", "asked": "T?\r\n"}
+    (tmp_path / "recorded.jsonl").write_text(json.dumps(line) + "\n")
+    said = sluis("driver", "replay", tmp_path / "recorded.jsonl", "--driver", tmp_path / "acme_t2.py")
+    assert "temperature = 21.5" in said.output, said.output
