@@ -70,6 +70,7 @@ from sluis.store.readings import Readings
 from sluis.store.rule_versions import RuleFile, RuleHistory
 from sluis.watch import Alert, Alerts, Explain, RuleBook
 from sluis.watch.wellness import Wellness
+from sluis_drivers.sluis.node import Node as NodeDriver
 from sluis_provision.enrol import Enrolment, SiteSecret
 from sluis_provision.enrol.errors import NodeSilent
 from sluis_provision.enrol.issued import Place
@@ -337,6 +338,19 @@ class Site:
         assert held is not None
         return self.alerts.begin(held, device, "", "Hal", "offline", {"device": device or "the link"}, affected)
 
+    async def node(self, node_id: str, *, adopt: bool = False) -> str:
+        """A node that was enrolled and has announced a thermometer; returns its device's key."""
+        assert self.house.nodes is not None
+        await self.house.nodes.enrol(node_id, SYSTEM, board="pico-w")
+        told = {"points": {"attic": {"quantity": "temperature", "unit": "°C"}}}
+        said = Announcement(node_id, content=told, name="Attic", vendor="Sluis", model="pico-w", firmware="1.4.0")
+        self.register.announce("sluis-node", "mqtt", said)
+        await self.quiet()
+        key = f"sluis-node-{node_id}"
+        if adopt:
+            await self.register.adopt(key, name="Attic", area="Hal", actor=SYSTEM)
+        return key
+
     async def device(self, native_id: str, name: str = "", area: str = "Hal", *, adopt: bool = True) -> str:
         """A device in the house; returns its key."""
         key = f"meter-{native_id}"
@@ -355,7 +369,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
     clock, bus, link = ManualClock(rest=resting(database)), Bus(), EchoLink()
     audit = AuditLog(database, clock, folder / "pki", folder / "log" / "audit-checkpoints")
     readings = Readings(database, clock.stamp())
-    register = Register(Registry(Meter), Devices(database), readings, clock, bus, audit)
+    register = Register(Registry(Meter, NodeDriver), Devices(database), readings, clock, bus, audit)
     control = Control(register, {"mqtt": link}, clock, bus, audit, Commands(database))
     door = Door(Accounts(database), audit, clock, settings)
     alerts = Alerts(AlertLog(database), clock, bus, audit)

@@ -32,6 +32,7 @@ TABLE = {
         "adopt": ("sluis.cli.devices:adopt", "Take a discovered device into use."),
         "add": ("sluis.cli.devices:add", "Take into use a device that cannot announce itself."),
         "configure": ("sluis.cli.devices:configure", "Tell a device's driver what it asks."),
+        "replace": ("sluis.cli.replace:replace", "Put a device in the place of a dead one."),
     },
     "Look after it": {
         "alerts": ("sluis.cli.alerts:alerts", "List, acknowledge and look back at alerts."),
@@ -52,6 +53,10 @@ TABLE = {
     },
     "Boards": {
         "flash": ("sluis.cli.flash:flash", "Write MicroPython to boards, many at once."),
+        "enrol": ("sluis.cli.enrol:enrol", "Give a board its identity and its key."),
+        "test": ("sluis.cli.nodes:test", "Run a node's factory test."),
+        "nodes": ("sluis.cli.nodes:nodes", "List the nodes, and what is wrong with them."),
+        "node": ("sluis.cli.nodes:node", "Configure, identify, rotate, revoke, wipe or replace a node."),
         "bundle": ("sluis.cli.bundle:bundle", "Keep the images that boards are flashed with."),
     },
     "Develop": {

@@ -28,6 +28,11 @@ from sluis_provision.enrol.ports import Accounts, Audit, Devices, NodeLine, Reco
 from sluis_provision.enrol.proof import Bounds, Verdict, judge
 from sluis_provision.enrol.secret import SiteSecret, fingerprint
 
+ANNOUNCED_WITHIN_S = 5.0
+"""From a node's answer to its announcement: it announces itself as the first thing it does, in some kilobytes."""
+
+LOOK_S = 0.1
+
 ENDED = frozenset({NodeState.REVOKED, NodeState.REPLACED})
 
 
@@ -184,7 +189,7 @@ class Enrolment:
             trouble = self._accounts.trouble(held.id, held.keyed_at_us, strangers=True) or f"{error}. {error.hint}"
             await self._keep(held, fault=trouble)
             raise NodeSilent(f"{held.id} did not answer", hint=trouble) from error
-        device, kept = self._devices.of_node(held.id), not held.config or has.get("node") == held.config
+        device, kept = await self._announced(held.id), not held.config or has.get("node") == held.config
         verdict = judge(answer, announced=device is not None, configured=kept, bounds=self._bounds)
         now_us = self._clock.stamp().at_us
         found: dict[str, Any] = {
@@ -200,6 +205,14 @@ class Enrolment:
         failed = [line.part for line in verdict.lines if not line.ok]
         await self._audit.record(actor, "node.tested", held.id, {"passed": verdict.passed, "failed": failed})
         return node, verdict
+
+    async def _announced(self, node_id: str) -> Device | None:
+        """The node's device. One that has just connected answers before its announcement has been taken in."""
+        for _ in range(round(ANNOUNCED_WITHIN_S / LOOK_S)):
+            if (device := self._devices.of_node(node_id)) is not None:
+                return device
+            await self._clock.sleep(LOOK_S)
+        return self._devices.of_node(node_id)
 
     async def adopt(
         self, text: str, actor: Actor, *, name: str, area: str, asset_number: str = "", reason: str = ""

@@ -46,7 +46,7 @@ class Networks:
     async def remove(self, ssid: str, actor: Actor) -> None:
         """Nodes that know it keep it until they are told anew. NotFound when there is none."""
         if not await self._records.remove_network(ssid):
-            raise NotFound(f"no network {ssid!r} is kept", hint="List them with: sluis nodes networks")
+            raise NotFound(f"no network {ssid!r} is kept", hint="List them with: sluis node networks")
         await self._audit.record(actor, "node.network.removed", ssid)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import Field, StringConstraints
 
 from sluis.model.nodes import Node
@@ -228,8 +228,8 @@ async def save_network(house: HouseDep, actor: CanManageNodes, wish: NewNetwork)
     await _nodes(house).networks.save(wish.ssid, wish.password, actor)
 
 
-@router.delete("/wifi-networks/{ssid}", status_code=204)
-async def remove_network(house: HouseDep, actor: CanManageNodes, ssid: Annotated[str, Path(max_length=32)]) -> None:
+@router.delete("/wifi-networks", status_code=204)
+async def remove_network(house: HouseDep, actor: CanManageNodes, ssid: Annotated[str, Query(max_length=32)]) -> None:
     """Forget a network. Nodes that know it keep it."""
     everywhere(actor)
     await _nodes(house).networks.remove(ssid, actor)

@@ -1,0 +1,284 @@
+"""Nodes: their keys, their proof, what is wired to them, and how another takes one's place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sluis.cli.lazy import Failure
+from sluis.cli.show import age, as_json, facts, moment, out, table
+from sluis.cli.where import Where
+
+if TYPE_CHECKING:
+    from sluis.cli.client import Client
+
+
+@click.command()
+@as_json
+@click.pass_obj
+def nodes(where: Where, json_: bool) -> None:
+    """List the nodes: every board that was enrolled, and what is wrong with it.
+
+    \b
+    sluis nodes
+    sluis nodes --json
+    """
+    with where.client() as client:
+        found = client.get("nodes")
+    if json_:
+        out(found)
+        return
+    rows = [[one["id"], one["state"], one["board"], one["serial"], one["device"], one["fault"]] for one in found]
+    empty = "No nodes yet. Plug a board in and enrol it: sluis enrol --port /dev/ttyACM0"
+    table(["Node", "State", "Board", "Serial", "Device", "What is wrong"], rows, empty)
+
+
+@click.command()
+@click.argument("node")
+@as_json
+@click.pass_obj
+def test(where: Where, node: str, json_: bool) -> None:
+    """Run the factory test of NODE: each sensor gives a value, each actuator moves, the signal is good.
+
+    NODE is its id, or the key or name of its device. Exit code 1 when it fails; each failure says which pin, and what
+    to check.
+
+    \b
+    sluis test e661410403020100
+    """
+    with where.client() as client:
+        found = client.post("nodes", named(client, node)["id"], "test")
+    tested(found, json_)
+
+
+def tested(found: dict[str, Any], json_: bool = False) -> None:
+    """What a test found; Failure when it was not passed."""
+    if json_:
+        out(found)
+    else:
+        rows = [[one["part"], one["pin"], "good" if one["ok"] else one["said"], values(one)] for one in found["tests"]]
+        table(["Part", "Pin", "Result", "Values"], rows, "Nothing was tested.")
+    if found["state"] != "proven":
+        advice = [f"{one['part']}: {one['check']}" for one in found["tests"] if not one["ok"]]
+        raise Failure(f"{found['id']} has not passed its test", "\n".join(advice))
+    if not json_:
+        click.echo(f"\n{found['id']} has passed its test.")
+
+
+def values(line: dict[str, Any]) -> str:
+    return "  ".join(f"{key} {value}" for key, value in line["values"].items())
+
+
+@click.group()
+def node() -> None:
+    """Look after one node: its configuration, its key, its place.
+
+    \b
+    sluis node show e661410403020100
+    sluis node config e661410403020100 > attic.json
+    sluis node config e661410403020100 --set attic.json
+    sluis node replace e661410403020100 e661410403020101 --reason lightning
+    """
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@as_json
+@click.pass_obj
+def show(where: Where, name: str, json_: bool) -> None:
+    """Show NODE, with the results of its last test."""
+    with where.client() as client:
+        found = named(client, name)
+    if json_:
+        out(found)
+        return
+    facts(
+        [
+            ("Node", found["id"]),
+            ("State", found["state"]),
+            ("Board", found["board"]),
+            ("Profile", found["profile"]),
+            ("Serial", found["serial"]),
+            ("Device", found["device"]),
+            ("Key", f"generation {found['generation']}, print {found['fingerprint']}, {age(found['keyed_at_us'])}"),
+            ("Enrolled", f"{moment(found['enrolled_at_us'])} by {found['by']}"),
+            ("Tested", moment(found["tested_at_us"])),
+            ("Signal", f"{found['rssi_dbm']} dBm" if found["rssi_dbm"] is not None else ""),
+            ("Firmware", found["firmware"]),
+            ("Replaced by", found["successor"]),
+            ("What is wrong", found["fault"]),
+        ]
+    )
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@click.option("--set", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Give it this file.")
+@click.pass_obj
+def config(where: Where, name: str, file: Path | None) -> None:
+    """Print what is wired to NODE (its node.json), or give it another.
+
+    The node checks a new configuration before it takes it, and goes back to the old one when it does not reach the
+    gateway with it. Test it afterwards.
+
+    \b
+    sluis node config attic > attic.json
+    sluis node config attic --set attic.json
+    """
+    with where.client() as client:
+        found = named(client, name)
+        if file is None:
+            out(client.get("nodes", found["id"], "config")["config"])
+            return
+        client.put("nodes", found["id"], "config", body={"config": _object(file)})
+    click.echo(f"{found['id']} has taken it and starts with it. Then: sluis test {found['id']}")
+
+
+def _object(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise Failure(f"{file} cannot be read: {error}") from error
+    if not isinstance(told, dict):
+        raise Failure(f"{file} holds no JSON object")
+    return told
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@click.pass_obj
+def identify(where: Where, name: str) -> None:
+    """Make NODE blink."""
+    with where.client() as client:
+        found = named(client, name)
+        client.post("nodes", found["id"], "identify")
+    click.echo(f"{found['id']} blinks.")
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@click.option("--reason", default="", help="Why, for the audit log.")
+@click.confirmation_option(prompt="It is disconnected until the new key is written to it. Go on?")
+@as_json
+@click.pass_obj
+def rotate(where: Where, name: str, reason: str, json_: bool) -> None:
+    """Give NODE a new key. The old one ends at once, and the new one must be written to the node over the cable.
+
+    With the board on this machine, `sluis enrol --port PORT --again` does both.
+
+    \b
+    sluis node rotate attic --reason "a yearly duty" --yes --json > key.json
+    """
+    with where.client() as client:
+        found = named(client, name)
+        made = client.post("nodes", found["id"], "rotate", body={"reason": reason})
+    if json_:
+        out(made)
+        return
+    told = json.dumps(made["net"])
+    facts([("Node", found["id"]), ("Set-up code", made["setup_code"]), ("net.json", told), ("ca.der", made["ca_der"])])
+    click.echo("\nnet.json holds the password. It is shown this once.")
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@click.option("--reason", default="", help="Why, for the audit log.")
+@click.confirmation_option(prompt="It is disconnected and stays out. Go on?")
+@click.pass_obj
+def revoke(where: Where, name: str, reason: str) -> None:
+    """End the key of NODE: it is disconnected and stays out. Its device and history stay.
+
+    \b
+    sluis node revoke attic --reason stolen --yes
+    """
+    with where.client() as client:
+        found = named(client, name)
+        client.post("nodes", found["id"], "revoke", body={"reason": reason})
+    click.echo(f"{found['id']} can no longer connect. A new key over the cable: sluis enrol --port PORT")
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@click.confirmation_option(prompt="It forgets this site, and its device is out of use. Go on?")
+@click.pass_obj
+def wipe(where: Where, name: str) -> None:
+    """De-provision NODE: it erases what it knows, its key ends, its device is out of use. The history stays."""
+    with where.client() as client:
+        found = named(client, name)
+        done = client.delete("nodes", found["id"])
+    how = "has erased what it knew" if done["erased"] else "did not answer: what it holds opens nothing any more"
+    click.echo(f"{found['id']} {how}.")
+
+
+@node.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("--reason", default="", help="Why, for the audit log.")
+@click.option("--force", is_flag=True, help="Also while OLD is heard, or NEW has not passed its test.")
+@click.pass_obj
+def replace(where: Where, old: str, new: str, reason: str, force: bool) -> None:
+    """NEW takes the place of the dead OLD: its name, area, history, rules and configuration. OLD's key ends.
+
+    \b
+    sluis node replace attic e661410403020101 --reason lightning
+    """
+    with where.client() as client:
+        dead, heir = named(client, old)["id"], named(client, new)["id"]
+        done = client.post("nodes", dead, "replace", body={"by": heir, "reason": reason, "force": force})
+    click.echo(f"{heir} is {done['device']['name']} now; {dead} can no longer connect.")
+    if done["node"]["state"] != "proven":
+        click.echo(f"It was given the configuration of {dead}. Then: sluis test {heir}")
+
+
+@node.command()
+@as_json
+@click.pass_obj
+def networks(where: Where, json_: bool) -> None:
+    """List the Wi-Fi networks that nodes are told when they are enrolled."""
+    with where.client() as client:
+        found = client.get("wifi-networks")
+    if json_:
+        out(found)
+        return
+    table(["Network"], [[one] for one in found], "None yet. Add one with: sluis node network-add SSID")
+
+
+@node.command("network-add")
+@click.argument("ssid")
+@click.password_option(help="Its password; asked for when it is not given.", confirmation_prompt=False)
+@click.pass_obj
+def network_add(where: Where, ssid: str, password: str) -> None:
+    """Add the Wi-Fi network SSID, or change its password. It is kept encrypted and never shown.
+
+    \b
+    sluis node network-add Building-IoT
+    """
+    with where.client() as client:
+        client.post("wifi-networks", body={"ssid": ssid, "password": password})
+    click.echo(f"Nodes are told of {ssid} when they are enrolled.")
+
+
+@node.command("network-remove")
+@click.argument("ssid")
+@click.pass_obj
+def network_remove(where: Where, ssid: str) -> None:
+    """Forget the Wi-Fi network SSID. Nodes that know it keep it."""
+    with where.client() as client:
+        client.delete("wifi-networks", ssid=ssid)
+    click.echo(f"{ssid} is forgotten.")
+
+
+def named(client: Client, name: str) -> dict[str, Any]:
+    """The node of this id, or of the device with this key or name. Failure when there is none, or more than one."""
+    found: list[dict[str, Any]] = client.get("nodes")
+    known = [one for one in found if name.lower() == one["id"] or name == one["device"]]
+    if not known:
+        called = {one["key"] for one in client.get("devices", search=name, limit=200)["items"] if one["name"] == name}
+        known = [one for one in found if one["device"] in called]
+    if len(known) != 1:
+        many = f"{len(known)} nodes are called {name!r}" if known else f"there is no node {name!r}"
+        raise Failure(many, "List the nodes with: sluis nodes")
+    return known[0]
