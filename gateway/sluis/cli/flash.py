@@ -62,6 +62,8 @@ def flash(
     """
     from sluis_provision.images.profiles import profile as profile_named
 
+    if bool(ports) == all_:
+        raise click.UsageError("Give the boards with --port, or --all.")
     kind = profile_named(profile)
     job = _job(where, kind, image, files, erase)
     sockets = _sockets(ports, all_, kind)
@@ -112,8 +114,6 @@ def _sockets(ports: tuple[str, ...], all_: bool, kind: Profile) -> list[Socket]:
     from sluis.links.serial.ports import usb_ports
     from sluis_provision.bench.sockets import boards_among, named
 
-    if bool(ports) == all_:
-        raise click.UsageError("Give the boards with --port, or --all.")
     known = [(one.device, one.usb.vendor, one.usb.place) for one in usb_ports() if one.usb is not None]
     found = boards_among(known, kind.family) if all_ else named(ports, known)
     if not found:

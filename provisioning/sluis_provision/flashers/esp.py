@@ -19,6 +19,8 @@ from sluis_provision.flashers.port import Port, has_lines, opened
 from sluis_provision.flashers.problem import (
     BoardRefused,
     NoAnswer,
+    NoRepl,
+    NotStarted,
     NotVerified,
     PortUnusable,
     TooLarge,
@@ -142,9 +144,20 @@ class Esp:
                 await self._call(["--after", "hard-reset", "--no-stub", "chip-id"], place, after="")
         else:
             await self._buttons.boot()
-        told = await greet(self.port)
+        told = await self._greeted()
         before = self._found or told
         return BoardFound(before.chip, before.uid, before.revision, before.flash_bytes, told.version)
+
+    async def _greeted(self) -> BoardFound:
+        try:
+            return await greet(self.port)
+        except NoRepl as error:
+            if self._lines:
+                raise
+            raise NotStarted(
+                f"{self.port} has no line that resets the board, and the board does not start by itself",
+                hint="It is written and verified: press its RESET.",
+            ) from error
 
     @asynccontextmanager
     async def console(self) -> AsyncIterator[Port]:

@@ -27,10 +27,11 @@ PIECE = 256
 
 
 class RawRepl:
-    """The raw REPL of the board on an open port."""
+    """The raw REPL of the board on an open port. `answer_s`: what a board may take for each short answer."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, answer_s: float = ANSWER_S) -> None:
         self._port = port
+        self._answer_s = answer_s
 
     async def enter(self, hold_s: float = 8.0) -> None:
         """Get the prompt: by interrupting, by insisting, by resetting and holding it. NoRepl when all fail."""
@@ -45,7 +46,7 @@ class RawRepl:
         """Rung 1: interrupt whatever runs, twice, and ask."""
         await self._port.write(b"\r\x03\x03")
         await self._port.settle(0.1, 1.0)
-        return await self._prompt(ANSWER_S)
+        return await self._prompt(self._answer_s)
 
     async def _insist(self, hold_s: float) -> bool:
         """Rung 2: interrupts close behind each other, for a program that catches some of them."""
@@ -66,7 +67,7 @@ class RawRepl:
                 await self._port.until(PROMPT, within_s=0.05)
             except TimeoutError:
                 continue
-            return await self._prompt(ANSWER_S)
+            return await self._prompt(self._answer_s)
         return False
 
     async def _prompt(self, within_s: float) -> bool:
@@ -96,7 +97,7 @@ class RawRepl:
             await self._send(source.encode())
             out = (await self._port.until(b"\x04", within_s=within_s))[:-1]
             problem = (await self._port.until(b"\x04", within_s=within_s))[:-1]
-            await self._port.until(b">", within_s=ANSWER_S)
+            await self._port.until(b">", within_s=self._answer_s)
         except TimeoutError as error:
             raise NoRepl(f"the board stopped answering ({error})") from error
         if problem:
@@ -105,18 +106,18 @@ class RawRepl:
 
     async def _send(self, source: bytes) -> None:
         await self._port.write(b"\x05A\x01")
-        answer = await self._port.exactly(2, within_s=ANSWER_S)
+        answer = await self._port.exactly(2, within_s=self._answer_s)
         if answer == b"R\x01":
             await self._paste(source)
         else:
             await self._plain(source, answer)
 
     async def _paste(self, source: bytes) -> None:
-        window = room = struct.unpack("<H", await self._port.exactly(2, within_s=ANSWER_S))[0]
+        window = room = struct.unpack("<H", await self._port.exactly(2, within_s=self._answer_s))[0]
         sent = 0
         while sent < len(source):
             if room == 0:
-                said = await self._port.exactly(1, within_s=ANSWER_S)
+                said = await self._port.exactly(1, within_s=self._answer_s)
                 if said == b"\x01":
                     room += window
                     continue
@@ -129,17 +130,19 @@ class RawRepl:
             sent += len(piece)
             room -= len(piece)
         await self._port.write(b"\x04")
-        await self._port.until(b"\x04", within_s=ANSWER_S)
+        await self._port.until(b"\x04", within_s=self._answer_s)
 
     async def _plain(self, source: bytes, answer: bytes) -> None:
         """For firmware older than raw paste (1.14): pieces that its buffer holds."""
         if answer != b"R\x00":
-            await self._port.until(b">", within_s=ANSWER_S)  # it took the request for text and gave its prompt again
+            await self._port.until(
+                b">", within_s=self._answer_s
+            )  # it took the request for text and gave its prompt again
         for at in range(0, len(source), PIECE):
             await self._port.write(source[at : at + PIECE])
             await asyncio.sleep(0.01)
         await self._port.write(b"\x04")
-        await self._port.until(b"OK", within_s=ANSWER_S)
+        await self._port.until(b"OK", within_s=self._answer_s)
 
 
 def _refusal(problem: str) -> BoardRefused | BoardFull:
