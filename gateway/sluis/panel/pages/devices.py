@@ -10,9 +10,22 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from sluis.model import Actor, Device, Kind, OutOfRange, Point, Receipt, Role, SluisError, UnknownPoint, Value
+from sluis.model import (
+    Actor,
+    Device,
+    DeviceState,
+    Kind,
+    OutOfRange,
+    Point,
+    Receipt,
+    Role,
+    SluisError,
+    UnknownPoint,
+    Value,
+)
 from sluis.panel.auth import HouseDep, VisitorDep, device_for
 from sluis.panel.errors import NotPermitted
+from sluis.panel.i18n import Tongue
 from sluis.panel.pages import site
 from sluis.panel.pages.asks import setup_of
 from sluis.panel.pages.guards import Operator, Technician, Viewer
@@ -20,6 +33,7 @@ from sluis.panel.pages.paths import paths_of, proposals
 from sluis.panel.pages.render import open_alerts, page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
 from sluis.panel.pages.views import AGE_LIMIT_S, device_view
+from sluis.panel.pages.wellness import TRENDS, WellnessView, wellness_view
 from sluis.panel.pages.words import PROBLEMS, STAGES, STATES
 from sluis.panel.ports import House
 from sluis.panel.visitor import Visitor
@@ -77,6 +91,8 @@ async def device_page(
         paths=paths_of(house, actor, found),
         proposals=proposals(house, actor, [found])[key] if deep else [],
         view=view,
+        wellness=await _wellness(house, found, speech),
+        trends=TRENDS,
         device=found,
         causes=causes,
         chart=shown,
@@ -91,6 +107,13 @@ async def device_page(
         age_limit_s=AGE_LIMIT_S,
         area_href=site.area_href,
     )
+
+
+async def _wellness(house: House, found: Device, speech: Tongue) -> WellnessView | None:
+    """How well it is; None for a device that is not in use."""
+    if found.state is not DeviceState.ADOPTED:
+        return None
+    return wellness_view(await house.wellness.of(found.key), found, speech)
 
 
 async def _table(house: House, key: str, point: str, now_us: int) -> list[Any]:

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from sluis.model import Role
+from sluis.model import Actor, Role
 from sluis.panel.auth import HouseDep, VisitorDep, everywhere
 from sluis.panel.pages.guards import Anyone, Auditor, Keeper, SystemReader
-from sluis.panel.pages.render import page, part
+from sluis.panel.pages.render import page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
+from sluis.panel.pages.wellness import worst
 from sluis.panel.ports import House
 
 router = APIRouter()
@@ -22,24 +23,26 @@ ENTRIES = 100
 @router.get("/system", include_in_schema=False)
 async def system(request: Request, house: HouseDep, actor: SystemReader) -> Response:
     """Links, queues, disk, drivers, backups, versions."""
-    return await page(request, "system.html", section="system", **await _system(request, house, actor.role))
+    return await page(request, "system.html", section="system", **await _system(request, house, actor))
 
 
 @router.get("/parts/system", include_in_schema=False)
 async def system_part(request: Request, house: HouseDep, actor: SystemReader) -> Response:
     """The same numbers again, while somebody looks."""
-    return part(request, "parts/system.html", **await _system(request, house, actor.role))
+    return part(request, "parts/system.html", **await _system(request, house, actor))
 
 
-async def _system(request: Request, house: House, role: Role) -> dict[str, Any]:
+async def _system(request: Request, house: House, actor: Actor) -> dict[str, Any]:
     report = await house.system.report()
     return {
         "report": report,
         "ready": house.system.readiness(),
         "links": house.system.links(),
+        "worst": worst(house, actor, speech_of(request)),
+        "looked_at": len(house.wellness.worst_first()),
         "drivers": sorted(house.system.drivers(), key=lambda one: (not one.fault, one.key)),
         "storage": await house.system.storage(),
-        "backups": sorted(await house.backups.list(), key=lambda one: -one.at_us) if role >= Role.ADMIN else [],
+        "backups": sorted(await house.backups.list(), key=lambda one: -one.at_us) if actor.role >= Role.ADMIN else [],
         "streams": request.app.state.hub.listeners,
     }
 
