@@ -32,7 +32,7 @@ async def main(told):
         told.get("keepalive_s", 20),
         outbox=tuple(told.get("outbox", (16384, 256))),
     )
-    client.PAUSE_S = (1, 1)
+    client.PAUSE_MS = (100, 200)
     pieces = [0, 0]
 
     def piece(topic, offset, total, data):

@@ -23,8 +23,8 @@ LIB = ROOT / "firmware" / "lib"
 UNIX = ROOT / "firmware" / "ports" / "unix"
 HERE = Path(__file__).parent
 
-HEAP = "192K"
-"""What an RP2040 has for Python, about. The words of the VM are twice as wide, so it is the harder test."""
+HEAP = "256K"
+"""An RP2040 has some 180 kB for Python. The VM's words and blocks are twice as wide, so this is less than that."""
 
 BLOCK, BLOCKS = 4096, 256
 STARTS_MAX = 30
@@ -60,6 +60,9 @@ PRELUDE = """
 import sys, os, vfs
 sys.path[:] = ['', '.frozen', {unix!r}]
 import machine
+if {radio!r}:
+    sys.path.append({unix!r} + '/radio')
+    import network
 class Flash:
     def __init__(self):
         self.file = open({flash!r}, 'r+b')
@@ -97,7 +100,7 @@ class Node:
     reading works at any time, from the blocks as they are.
     """
 
-    def __init__(self, folder: Path, uid: str = "e66118604b4a2c21", heap: str = HEAP) -> None:
+    def __init__(self, folder: Path, uid: str = "e66118604b4a2c21", heap: str = HEAP, *, radio: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.uid = uid
         self.starts = 0
@@ -108,6 +111,7 @@ class Node:
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
         self._on = False
+        self._radio = radio
         made = littlefs.LittleFS(block_size=BLOCK, block_count=BLOCKS, prog_size=256, read_size=256)
         self._flash.write_bytes(bytes(made.context.buffer))
         self.write({file.path: file.content for file in application()})
@@ -201,7 +205,7 @@ class Node:
 
     def _live(self, cause: int) -> None:
         prelude = self._folder / "prelude.py"
-        text = PRELUDE.format(unix=str(UNIX), flash=str(self._flash), block=BLOCK, blocks=BLOCKS)
+        text = PRELUDE.format(unix=str(UNIX), radio=self._radio, flash=str(self._flash), block=BLOCK, blocks=BLOCKS)
         prelude.write_text(text)
         names = {"WORLD": "world.json", "PINS": "pins.json", "WATCHDOG": "watchdog"}
         env = {f"SLUIS_{name}": str(self._folder / file) for name, file in names.items()} | {"SLUIS_UID": self.uid}

@@ -29,6 +29,8 @@ PROMISE_S = 60
 """The loop promises to be back within this time, or the watchdog resets the chip. Below it lie all that blocks: a
 name that does not resolve (10 s), a scan for networks (3 s), a sensor that stretches the bus."""
 
+GC_EVERY = 16384
+
 POOL = "pool.ntp.org"
 ANNOUNCE_MAX = 262144
 
@@ -186,7 +188,14 @@ class Node:
                 self.journal.note("a message of %d bytes on %s was passed over" % (total, topic))
             return
         if not offset:
-            self._long = bytearray(total)
+            gc.collect()
+            try:
+                self._long = bytearray(total)
+            except MemoryError:
+                self._long = bytearray()
+                self.journal.note("a message of %d bytes does not fit into memory" % total)
+        if not self._long:
+            return
         self._long[offset : offset + len(piece)] = piece
         if offset + len(piece) == total:
             self._arrived(topic, bytes(self._long), False)
@@ -305,4 +314,6 @@ class Node:
 
 
 def main(boot: "Any") -> None:
+    # Rubbish that is swept often leaves larger holes; a TLS record needs 16 kB in one piece.
+    gc.threshold(GC_EVERY)
     asyncio.run(Node(boot).run())

@@ -13,6 +13,7 @@ import time
 
 from sluis_node import files
 
+PORT = 123
 NTP_TO_UNIX_S = 2208988800
 ANSWER_MS = 2000
 AGAIN_S = 3 * 3600
@@ -25,9 +26,10 @@ _EPOCH_S = 946684800 if time.gmtime(0)[0] == 2000 else 0
 
 
 class Clock:
-    def __init__(self, servers: "tuple[str, ...]", port: int = 123) -> None:
+    """`servers` are names or addresses, each perhaps with `:port`."""
+
+    def __init__(self, servers: "tuple[str, ...]") -> None:
         self.servers = servers
-        self._port = port
         self.synced = False
         self._offset_ms = 0
         """True time minus the chip's."""
@@ -69,7 +71,8 @@ class Clock:
         mark = os.urandom(8)
         line = None
         try:
-            address = socket.getaddrinfo(server, self._port, 0, socket.SOCK_DGRAM)[0][-1]
+            host, _, port = server.partition(":")
+            address = socket.getaddrinfo(host, int(port or PORT), 0, socket.SOCK_DGRAM)[0][-1]
             line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             line.setblocking(False)
             sent = time.ticks_ms()
@@ -88,7 +91,7 @@ class Clock:
                     self._learn(unix_ms + waited // 2)
                     return True
                 await asyncio.sleep_ms(10)
-        except OSError:
+        except (OSError, ValueError):
             return False
         finally:
             if line is not None:

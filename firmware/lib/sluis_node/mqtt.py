@@ -109,7 +109,7 @@ class Client:
     CONNECT_S = 30
     """DNS, TCP, TLS and CONNACK together. An RP2040 needs 3 to 5 s for the TLS handshake alone."""
 
-    PAUSE_S = (1, 60)
+    PAUSE_MS = (1000, 60000)
     """Shortest and longest pause between two tries. A shorter one floods a broker that just restarted with handshakes
     of a whole site; a longer one leaves a node silent for minutes after a power cut."""
 
@@ -237,8 +237,8 @@ class Client:
             if time.ticks_diff(time.ticks_ms(), began) > self._keepalive_s * 1000:
                 failures = 0
                 told = ""
-            shortest, longest = self.PAUSE_S
-            pause_ms = min(longest, shortest << min(failures, 8)) * 1000
+            shortest, longest = self.PAUSE_MS
+            pause_ms = min(longest, shortest << min(failures, 8))
             failures += 1
             await asyncio.sleep_ms(pause_ms // 2 + random.getrandbits(16) * pause_ms // 131072)
 
