@@ -327,6 +327,7 @@ async def test_a_broker_that_is_silent_is_left(broker: Broker, peer: Any, listen
         await eventually(lambda: len(heard) == 10)
 
 
+@pytest.mark.soak
 async def test_an_idle_session_stays(broker: Broker, peer: Any, eventually: Any, listening: Any) -> None:
     """The broker ends a session after one and a half keep-alives without a packet; ours asks before that."""
     async with Between(broker.port) as wire:

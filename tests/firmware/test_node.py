@@ -129,6 +129,7 @@ def test_it_announces_tells_obeys_and_counts(broker: Broker, house: House, node:
     assert json.loads(house.said("update")[-1])["installed_version"]
 
 
+@pytest.mark.soak
 def test_a_sensor_that_goes_is_named_and_comes_back(broker: Broker, house: House, node: Node) -> None:
     node.write({"/net.json": net(broker.port), "/node.json": WIRED | {"health_every_s": 5}})
     node.start()
@@ -317,6 +318,7 @@ def test_readings_have_an_instant_once_the_time_is_known(broker: Broker, house: 
     assert int(node.read("/clock") or b"0") > 1_700_000_000
 
 
+@pytest.mark.soak
 def test_it_joins_the_strongest_network_that_takes_it(broker: Broker, house: House, tmp_path: Path) -> None:
     node = Node(tmp_path / "node", UID, radio=True)
     attic, cellar = (

@@ -98,7 +98,7 @@ def _components(card: Card, points: "dict[str, dict[str, Any]]") -> "Iterator[tu
         yield key, _component(card, key, about)
     for do, look in BUTTONS.items():
         about = {"p": "button", "uniq_id": card.id + "_" + do, "dev_cla": look, "ent_cat": "config"}
-        about.update({"cmd_t": "~/do", "pl_prs": json.dumps({"call": "button", "do": do})})
+        about.update({"cmd_t": "~/do", "pl_prs": '{"call":"button","do":"%s"}' % do})
         yield do, about
     yield (
         "firmware",
