@@ -31,7 +31,8 @@ test: dev lint ## set up, then run every test (real mosquitto, real Chromium)
 	@$(BIN)/pytest -q -m "not soak" tests/panel/browser
 
 lint: $(VENV)/.dev ## formatting, lint, types, import contracts
-	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache | tail -n 8
+	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && \
+	  $(BIN)/python tools/firmware_types.py && $(BIN)/lint-imports --no-cache | tail -n 8
 
 format: $(VENV)/.dev ## format the code and mend what can be mended
 	@$(BIN)/ruff check -q --fix . ; $(BIN)/ruff format -q .

@@ -17,6 +17,11 @@ import time
 
 import machine
 
+try:
+    from typing import Any
+except ImportError:  # a node has no typing
+    pass
+
 FAILED_BOOTS_MAX = 3
 TRIES_MAX = 2
 WATCHDOG_MS = 8000  # an RP2040 counts to 8388
@@ -24,7 +29,7 @@ WATCHDOG_MS = 8000  # an RP2040 counts to 8388
 
 class Boot:
     def __init__(self):
-        self.state = {"run": "a", "boots": 0}
+        self.state: "dict[str, Any]" = {"run": "a", "boots": 0}
         try:
             with open("/slot.json") as file:
                 self.state.update(json.load(file))
@@ -35,13 +40,14 @@ class Boot:
         self.safe_mode = self.state["boots"] > FAILED_BOOTS_MAX
         self._save()
         self._until = None
-        self._dog = None
+        self._dog: "Any" = None
+        self._timer: "Any" = None
         try:
             # The timer survives no soft reset but the watchdog does, so both are started here, each time.
             self._timer = machine.Timer(0 if sys.platform == "esp32" else -1)
-            self._timer.init(period=1000, callback=self._turn)
             self._dog = machine.WDT(timeout=WATCHDOG_MS)
-        except AttributeError:
+            self._timer.init(period=1000, callback=self._turn)
+        except AttributeError:  # no timers: `alive` feeds
             self._timer = None
 
     def _choose(self):
@@ -77,5 +83,6 @@ class Boot:
         self._until = None
 
 
-sys.modules["sluis_boot"] = boot = Boot()
+boot: "Any" = Boot()
+sys.modules["sluis_boot"] = boot
 sys.path.insert(0, "/" + boot.state["run"])

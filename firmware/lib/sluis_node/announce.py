@@ -25,7 +25,7 @@ BUTTONS = {"identify": "identify", "restart": "restart"}
 COUNTED = ("energy", "water", "gas", "volume", "precipitation")
 """Quantities that a meter adds up."""
 
-HEALTH = {
+HEALTH: "dict[str, dict[str, Any]]" = {
     "uptime": {"quantity": "duration", "unit": "s", "min": 0},
     "free_memory": {"quantity": "data_size", "unit": "B", "min": 0},
     "rssi": {"quantity": "signal_strength", "unit": "dBm", "min": -120, "max": 0},

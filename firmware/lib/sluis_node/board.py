@@ -40,7 +40,7 @@ def thermometer() -> "Any":
         # RP2040 data sheet 4.9.5: 27 degrees at 0.706 V, -1.721 mV a degree.
         return lambda: round(27 - (adc.read_u16() * 3.3 / 65535 - 0.706) / 0.001721, 1)
     if PORT == "esp32":
-        import esp32
+        import esp32  # type: ignore[import-not-found]
 
         return getattr(esp32, "mcu_temperature", None)  # not on the classic ESP32
     return None

@@ -17,7 +17,7 @@ LINE_MAX = 8192
 
 async def serve(answer: "Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]") -> None:
     """Answer each line that is a JSON object; pass over everything else."""
-    console = asyncio.StreamReader(sys.stdin)
+    console: "Any" = asyncio.StreamReader(sys.stdin)
     line = ""
     while True:
         char = await console.read(1)

@@ -126,7 +126,8 @@ def load(kind: str) -> "Any":
 
 def fields_of(part: "Any") -> "dict[str, Field]":
     """All that may stand in the entry of a part."""
-    fields = dict(COMMON)
+    fields: "dict[str, Field]" = {}
+    fields.update(COMMON)
     if part.EVERY_S:
         fields["every_s"] = Number(part.EVERY_S, 1, 86400)
     fields.update(part.FIELDS)

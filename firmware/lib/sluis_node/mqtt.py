@@ -243,7 +243,7 @@ class Client:
             await asyncio.sleep_ms(pause_ms // 2 + random.getrandbits(16) * pause_ms // 131072)
 
     async def _session(self, host: str) -> None:
-        stream = await asyncio.wait_for(self._connect(host), self.CONNECT_S)
+        stream: "Any" = await asyncio.wait_for(self._connect(host), self.CONNECT_S)
         tasks = []
         try:
             self._fault = None
@@ -274,7 +274,8 @@ class Client:
         raise self._fault
 
     async def _connect(self, host: str) -> "Any":
-        stream, _ = await asyncio.open_connection(host, self._port)
+        opened: "Any" = await asyncio.open_connection(host, self._port)
+        stream = opened[0]
         try:
             try:
                 stream.s.setsockopt(6, 1, 1)  # TCP_NODELAY: else each small packet waits for the last one's ACK
@@ -451,7 +452,7 @@ def tls_context(ca: bytes, certificate: bytes = b"", key: bytes = b"") -> "Any":
     """TLS that trusts `ca` alone; with a certificate of our own, mutual. All in DER."""
     import ssl
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context: "Any" = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cadata=ca)
     if certificate:

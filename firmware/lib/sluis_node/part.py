@@ -36,7 +36,7 @@ class Part:
         self.key = key
         self.settings = settings
         self.buses = buses
-        self.wake = None
+        self.wake: "Any" = None
 
     # -- what a part's file fills in ----------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class Part:
         """The pins it is at, for a technician: `GPIO4`."""
         found = []
         for field in ("pin", "sda", "scl", "trigger", "echo", "data"):
-            for record in (self.settings, self.buses.get(self.settings.get("bus"), {})):
+            for record in (self.settings, self.buses.get(self.settings.get("bus", ""), {})):
                 if field in record:
                     pin = record[field]
                     found.append("GPIO%d" % pin if isinstance(pin, int) else str(pin))

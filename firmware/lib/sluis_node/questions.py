@@ -37,7 +37,7 @@ async def answer(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     """The answer to a question; never raises."""
     told = {"call": asked.get("call"), "ok": True}
     try:
-        ask = _ANSWERS.get(asked.get("do"))
+        ask = _ANSWERS.get(str(asked.get("do")))
         if ask is None:
             raise Unanswerable("this node can do " + ", ".join(sorted(_ANSWERS)))
         told.update(await ask(node, asked))

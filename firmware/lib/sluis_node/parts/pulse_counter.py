@@ -8,6 +8,11 @@ import time
 from sluis_node.fields import Choice, Number, Pin, Text
 from sluis_node.part import Part
 
+try:
+    from typing import Any
+except ImportError:  # a node has no typing
+    pass
+
 
 class PulseCounter(Part):
     FIELDS = {
@@ -22,7 +27,7 @@ class PulseCounter(Part):
     def __init__(self, key, settings, buses):
         super().__init__(key, settings, buses)
         self.count = 0
-        self._last = 0
+        self._last: "Any" = 0
 
     def points(self):
         point = {"min": 0, "every_s": self.settings["every_s"]}
