@@ -19,6 +19,9 @@ from sluis_provision.flashers.problem import NoAnswer, PortUnusable, Unplugged
 
 LOOK_S = 0.1
 """How often the reading thread looks whether it is to end, where a read cannot be interrupted (a serial server)."""
+HELD_S = 5.0
+"""How long a port may be held by somebody else before we say so: desktop systems look at each new port for a moment,
+to see whether it is a modem."""
 HELD = 1 << 20
 """Bytes kept of what a board says unasked. A board that floods is cut to its newest."""
 
@@ -169,11 +172,24 @@ class Port:
 async def open_port(name: str, baud: int = 115200) -> Port:
     """PortUnusable when it cannot be opened."""
     try:
-        return Port(name, await asyncio.to_thread(_open, name, baud))
+        return Port(name, await _had(name, baud))
     except FileNotFoundError as error:
         raise PortUnusable(f"{name} is not there") from error
     except (OSError, ValueError, NotImplementedError) as error:
         raise PortUnusable(f"{name} cannot be opened: {_why(error)}") from error
+
+
+async def _had(name: str, baud: int) -> serial.SerialBase:
+    """The line, as soon as nobody else holds it."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + HELD_S
+    while True:
+        try:
+            return await asyncio.to_thread(_open, name, baud)
+        except OSError as error:
+            if "exclusively lock" not in str(error) or loop.time() > end:
+                raise
+            await asyncio.sleep(0.1)
 
 
 def _open(name: str, baud: int) -> serial.SerialBase:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from contextlib import suppress
 
 from sluis_provision.flashers.port import Port
 from sluis_provision.flashers.problem import BoardFull, BoardRefused, NoRepl
@@ -87,8 +88,10 @@ class RawRepl:
 
     async def restart(self) -> None:
         """Soft reset: boot.py and main.py run anew."""
+        self._port.drop()
         await self._port.write(b"\r\x02")
-        await self._port.settle(0.05, 0.5)
+        with suppress(TimeoutError):  # a board that does not say it may still listen
+            await self._port.until(b">>> ", within_s=self._answer_s)
         await self._port.write(b"\x04")
 
     async def run(self, source: str, within_s: float = RUN_S) -> str:
