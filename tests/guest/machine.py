@@ -52,7 +52,7 @@ def run_guest(
     console = _boot(folder, program, memory_mb, devices)
     told = [json.loads(line.partition("RESULT ")[2]) for line in console.splitlines() if "RESULT {" in line]
     steps: Steps = {step["step"]: step for step in told}
-    assert steps.get("end", {}).get("code") == 0, console[-6_000:]
+    assert steps.get("end", {}).get("code") == 0, console[-9_000:]
     return steps
 
 

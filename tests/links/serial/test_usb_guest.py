@@ -26,7 +26,7 @@ def steps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         *("-chardev", "null,id=nowhere"),
         *("-device", "pci-serial-2x,chardev1=hands,chardev2=far", "-device", "qemu-xhci,id=usb"),
     ]
-    return run_guest(request, Path(__file__).parent / "vm" / "guest.sh", devices=wires)
+    return run_guest(request, Path(__file__).parent / "vm" / "guest.sh", needs=("ser2net",), devices=wires)
 
 
 def test_it_is_known_by_what_it_says_and_where_it_is(steps: Steps) -> None:
@@ -72,3 +72,10 @@ def test_without_the_right_to_reset_it_is_let_go_and_taken_anew(steps: Steps) ->
     told = [(rung, healed) for rung, healed, _ in steps["authorized"]["steps"]]
     assert told == [("reopen", False), ("find", False), ("usb-reset", True)]
     assert steps["authorized"]["resets"] == 0
+
+
+def test_a_serial_server_is_set_lost_and_found(steps: Steps) -> None:
+    """ser2net has the port; speed and parity are what the kernel says of it."""
+    assert (steps["server-set"]["speed"], steps["server-set"]["even"]) == ("19200", True)
+    assert "2217" in steps["server-back"]["reason"]
+    assert steps["server-back"]["rungs"] == ["reopen"]

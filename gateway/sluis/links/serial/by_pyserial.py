@@ -1,4 +1,4 @@
-"""Ports by pyserial: a thread reads, the kernel's RS-485 mode can be had, and RFC 2217 servers of its own kind."""
+"""Ports by pyserial: a thread reads, the kernel's RS-485 mode can be had, and RFC 2217 is spoken."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def _open(target: str, settings: SerialSettings) -> serial.SerialBase:
         xonxoff=settings.xonxoff,
         rtscts=settings.rtscts,
         timeout=LOOK_S if settings.remote else 2.0,
-        write_timeout=2.0,
+        # pyserial's RFC 2217 client refuses one; its socket gives up by itself, after 5 s.
+        write_timeout=None if target.startswith("rfc2217:") else 2.0,
     )
     port.dtr = settings.dtr
     if settings.rs485 != "kernel":

@@ -44,7 +44,7 @@ class SerialSettings:
     retries: int = 2
     """How often a poll is asked again when no answer came. A command is repeated only where its driver says so."""
     backend: Literal["serialx", "pyserial"] = "serialx"
-    """The library that opens the port. `pyserial` knows `rs485 = "kernel"`, and RFC 2217 servers of its own kind."""
+    """The library that opens the port. Only `pyserial` knows `rs485 = "kernel"`; `rfc2217://` is always its."""
     replaceable: bool = False
     """Accept another adapter of the same kind in the same place. Otherwise a swapped adapter is refused: what hangs on
     it may not be what the devices here are."""

@@ -43,13 +43,16 @@ class Ears:
 async def open_wire(target: str, settings: SerialSettings, ears: Ears) -> Wire:
     """Open a port with the backend that the settings name. PortProblem says why it cannot be.
 
+    RFC 2217 is always pyserial's: serialx (1.15) waits for an acknowledgement of its modem-state mask, which neither
+    ser2net (4.3) nor pyserial's own server gives.
+
     The libraries are loaded here: they cost memory, and most gateways have no serial port.
     """
     if not settings.remote and (name := await asyncio.to_thread(holder, target)):
         raise busy(target, name)
     try:
         async with asyncio.timeout(OPEN_WITHIN_S):
-            if settings.backend == "pyserial":
+            if settings.backend == "pyserial" or target.startswith("rfc2217:"):
                 from sluis.links.serial import by_pyserial
 
                 return await by_pyserial.open_port(target, settings, ears)
@@ -60,7 +63,7 @@ async def open_wire(target: str, settings: SerialSettings, ears: Ears) -> Wire:
         raise PortProblem("failed", f"{target} did not open within {OPEN_WITHIN_S:g} s") from error
     except PortProblem:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:
         raise _problem(target, error) from error
 
 
@@ -70,7 +73,7 @@ def busy(target: str, name: str = "") -> PortProblem:
     )
 
 
-def _problem(target: str, error: OSError | ValueError) -> PortProblem:
+def _problem(target: str, error: Exception) -> PortProblem:
     number = getattr(error, "errno", None)
     if number in (errno.EBUSY, errno.EWOULDBLOCK):
         return busy(target, holder(target))

@@ -153,7 +153,12 @@ async def main() -> None:
     locking.wait()
     await gateway.goes_on()
     assert gateway.steps == []
+    await gateway.stop()
 
+    await behind_a_server("/dev/ttyUSB1", memory)
+
+    gateway = Gateway(memory)
+    await gateway.goes_on()
     before = resets()
     told = await mute(meter, gateway, lambda: resets() > before)
     tell("reset", steps=told, device=gateway.link.notes()["device"], resets=resets() - before)
@@ -167,6 +172,37 @@ async def main() -> None:
     tell("authorized", steps=told, device=gateway.link.notes()["device"], resets=resets() - before)
     await gateway.stop()
     await meter.falls_mute()
+
+
+async def behind_a_server(device: str, memory: Path) -> None:
+    """The same port by ser2net, which goes away and comes back."""
+    server = serve(device)
+    gateway = Gateway(memory, "rfc2217://127.0.0.1:2217", parity="even", reconnect_cap_s=1.0)
+    await until(lambda: gateway.link.up, f"ser2net ({gateway.link.health().reason})")
+    shown = subprocess.run(["stty", "-a", "-F", device], capture_output=True, text=True, check=True).stdout.split()
+    tell("server-set", speed=shown[1], even="parenb" in shown and "-parodd" in shown)
+    await gateway.goes_on()
+    server.kill()
+    server.wait()
+    await until(lambda: gateway.link.state == "failed", "the server's loss")
+    reason = gateway.link.health().reason
+    server = serve(device)
+    await gateway.goes_on()
+    tell("server-back", reason=reason, rungs=sorted({rung for rung, _, _ in gateway.told()}))
+    await gateway.stop()
+    server.kill()
+    server.wait()
+
+
+def serve(device: str) -> subprocess.Popen[bytes]:
+    """ser2net, on the port 2217; it keeps the speed that it was told last, so each begins at 9600 without parity."""
+    file = Path(tempfile.mkdtemp()) / "ser2net.yaml"
+    file.write_text(
+        "connection: &port\n"
+        "  accepter: telnet(rfc2217),tcp,127.0.0.1,2217\n"
+        f"  connector: serialdev,{device},9600n81,local\n"
+    )
+    return subprocess.Popen(["ser2net", "-n", "-u", "-c", str(file)])
 
 
 if __name__ == "__main__":
