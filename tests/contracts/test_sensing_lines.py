@@ -60,8 +60,8 @@ class GpioRig:
         return json.loads(data) == {"level": n % 2}
 
     def lose(self) -> None:
-        assert self.link._process is not None
-        psutil.Process(self.link._process.pid).kill()
+        assert self.link._keeper is not None
+        psutil.Process(self.link._keeper.pid).kill()
 
     def heal(self) -> None:
         """It does so by itself."""

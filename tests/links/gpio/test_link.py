@@ -19,7 +19,7 @@ import pytest
 from sluis.links.gpio.link import GpioLink
 from sluis.links.gpio.settings import GpioSettings, PinSettings
 from sluis.model import ConfigError, Frame, LinkError
-from sluis.runtime import SystemClock
+from sluis.runtime import Step, SystemClock
 from tests.links.gpio.bench import MockPins
 
 Eventually = Callable[..., Awaitable[None]]
@@ -46,8 +46,8 @@ class Running:
                         return frame
 
     def keeper(self) -> psutil.Process:
-        assert self.link._process is not None
-        return psutil.Process(self.link._process.pid)
+        assert self.link._keeper is not None
+        return psutil.Process(self.link._keeper.pid)
 
 
 @pytest.fixture
@@ -114,6 +114,8 @@ async def test_a_request_reads_the_pin(running: Running) -> None:
 
 async def test_a_keeper_that_dies_is_replaced_and_outputs_start_safe(running: Running, eventually: Eventually) -> None:
     await running.link.send(b'{"set": 1}', to="GPIO17")
+    steps: list[Step] = []
+    running.link.on_step(steps.append)
     running.keeper().kill()
     await eventually(lambda: not running.link.up)
     assert running.link.health().reason
@@ -121,8 +123,25 @@ async def test_a_keeper_that_dies_is_replaced_and_outputs_start_safe(running: Ru
         await running.link.send(b'{"set": 1}', to="GPIO17")
     await eventually(lambda: running.link.up)
     assert running.mock.level(17) == 0
+    await eventually(lambda: [(step.rung, step.healed) for step in steps] == [("restart", True)])
     assert running.link.health().reconnects == 1
     await running.frame("GPIO17", level=0)
+
+
+async def test_a_keeper_that_cannot_be_had_again_is_told_and_tried_on(
+    running: Running, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chip went away with it."""
+    steps: list[Step] = []
+    running.link.on_step(steps.append)
+    monkeypatch.setattr(running.link, "factory", "lgpio")
+    running.keeper().kill()
+    await eventually(lambda: [(step.rung, step.healed) for step in steps] == [("restart", False)])
+    assert "no chip" in steps[0].detail
+    await eventually(lambda: running.link.health().rung == "failed")
+    monkeypatch.setattr(running.link, "factory", "mock")
+    await eventually(lambda: running.link.up, 20)
+    assert (running.link.health().rung, len(steps)) == ("", 1)
 
 
 async def test_a_device_that_was_just_adopted_gets_its_value_at_once(running: Running) -> None:

@@ -14,13 +14,10 @@ others come for adopted pins, on every change and at least every 30 s. Outputs t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import logging
 import os
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,19 +25,13 @@ from typing import Any
 
 from sluis.links.gpio import reserve
 from sluis.links.gpio.chip import LABELS
-from sluis.links.gpio.keeper import BEAT_S
+from sluis.links.gpio.process import KeeperProcess
 from sluis.links.gpio.settings import GpioSettings, PinSettings
 from sluis.links.loop import LoopLink
 from sluis.model import ConfigError, Frame, LinkError, Stamp
-from sluis.runtime import Backoff, Clock
+from sluis.runtime import Backoff, Clock, Rung
 
 log = logging.getLogger(__name__)
-
-START_S = 20.0
-"""Longest start of the keeper. It imports a library and asks a chip; a Pi Zero under load takes some seconds."""
-
-STOP_S = 3.0
-"""Longest orderly end of the keeper. Outputs are safe within milliseconds; the rest is a file on a slow card."""
 
 ANSWER_S = 2.0
 """Longest answer to a command. The keeper does nothing that takes long; no answer means that it hangs."""
@@ -62,26 +53,29 @@ class GpioLink(LoopLink):
         self._pins = {pin.source: pin for pin in settings.pin}
         self._board, self._hats = reserve.resolve(settings)
         self._labels: Sequence[str] = (self._board.chip,) if self._board else LABELS
-        self._process: Process | None = None
+        self._keeper: KeeperProcess | None = None
         self._ids = itertools.count(1)
         self._asked: dict[int, asyncio.Future[None]] = {}
         self._problem = ""
+        self._cures = self._make_ladder(Rung("restart", self._begin))
 
     # -- what intake, control and the panel use -----------------------------------------------------------
 
     async def run(self) -> None:
         backoff = Backoff(cap_s=30.0)
-        while True:
-            try:
-                await self._live(backoff)
-                reason = "the process that holds the pins ended"
-            except (LinkError, OSError, ValueError) as error:
-                reason = str(error) or type(error).__name__
-            except asyncio.CancelledError:
-                self._went_down("stopped")
-                raise
-            self._went_down(reason)
-            await self._clock.sleep(backoff.next_s())
+        try:
+            while True:
+                if self._keeper is None and not await self._try():
+                    await self._clock.sleep(backoff.next_s())
+                    continue
+                backoff.reset()
+                await self._until_it_ends()
+                await self._clock.sleep(backoff.next_s())
+                if not await self._cures.climb(self._lives):
+                    self.rung = "failed"
+        finally:
+            await self._end()
+            self._went_down("stopped")
 
     async def send(self, data: bytes, *, to: str = "", retain: bool = False) -> None:
         """`{"set": 1}` or `{"duty": 0.4}` to `GPIO17`; returned when the pin has it. LinkError when it cannot."""
@@ -106,22 +100,13 @@ class GpioLink(LoopLink):
         """Start a keeper and let it end as if the gateway had died: every output where `at_crash` says. What went
         wrong; "" for nothing. For when no link runs."""
         to_rest = [replace(pin, at_start="safe") for pin in self.settings.pin if pin.drives and pin.at_crash == "safe"]
-        process = await self._start(to_rest)
-        spoken = asyncio.ensure_future(_last_words(process))
+        keeper = await KeeperProcess.start(self._folder, self._plan(to_rest))
         try:
-            async with asyncio.timeout(START_S):
-                await self._readied(process)
-                assert process.stdin is not None
-                process.stdin.close()
-                await _gone(process)
-        except (TimeoutError, LinkError) as error:
-            return str(error) or f"not done within {START_S:.0f} s"
-        finally:
-            if process.returncode is None:
-                process.kill()
-            words = await spoken
-            await process.wait()
-        return words
+            await keeper.ready()
+        except LinkError as error:
+            await keeper.end()
+            return str(error)
+        return await keeper.abandon()
 
     def set_filters(self, filters: frozenset[str]) -> None:
         fresh = [source for source in self._pins if source in filters - self.filters]
@@ -143,54 +128,50 @@ class GpioLink(LoopLink):
 
     # -- one life of the keeper ---------------------------------------------------------------------------
 
-    async def _live(self, backoff: Backoff) -> None:
-        process = await self._start(self.settings.pin)
-        spoken = asyncio.ensure_future(_last_words(process))
+    async def _try(self) -> bool:
+        """A start that is no cure: nothing was lost, or the ladder was climbed in vain."""
         try:
-            async with asyncio.timeout(START_S):
-                await self._readied(process)
-        except TimeoutError:
-            await self._end(process, spoken)
-            raise LinkError(f"the process that holds the pins did not start within {START_S:.0f} s") from None
-        except BaseException:
-            words = await self._end(process, spoken)
+            await self._begin()
+        except (LinkError, OSError):
+            return False
+        return True
+
+    async def _begin(self) -> None:
+        """LinkError or OSError when the pins cannot be had."""
+        try:
+            self._keeper = await KeeperProcess.start(self._folder, self._plan(self.settings.pin))
+            self._address, self._problem = await self._keeper.ready()
+        except (LinkError, OSError) as error:
+            words = await self._end()
             if words:
                 log.warning("%s: %s", self.name, words)
+            self._went_down(str(error) or type(error).__name__)
             raise
-        self._process = process
         self._came_up()
         self._announce()
-        backoff.reset()
-        beats = asyncio.ensure_future(self._beat())
+
+    async def _lives(self) -> bool:
+        return self.up
+
+    async def _until_it_ends(self) -> None:
+        assert self._keeper is not None
+        beats = asyncio.ensure_future(self._keeper.beat())
+        reason = ""
         try:
-            async for line in _lines(process):
-                self._hear(line)
+            async for said in self._keeper.said():
+                self._hear(said)
+        except (LinkError, OSError) as error:
+            reason = str(error)
         finally:
             beats.cancel()
-            self._process = None
-            self._fail_all()
-            words = await self._end(process, spoken)
-        raise LinkError(words or "the process that holds the pins ended")
+        words = await self._end()
+        self._went_down(reason or words or "the process that holds the pins ended")
 
-    async def _start(self, pins: Sequence[PinSettings]) -> Process:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-s",
-            "-B",
-            "-m",
-            "sluis.links.gpio",
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            # lgpio makes a pipe of its own in the folder it runs in; it must be one that may be written.
-            cwd=self._folder,
-            env={"PYTHONPATH": os.pathsep.join(one for one in sys.path if one), "LANG": "C.UTF-8"},
-        )
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"plan": self._plan(pins)}).encode() + b"\n")
-        return process
+    async def _end(self) -> str:
+        """Its last words."""
+        keeper, self._keeper = self._keeper, None
+        self._fail_all()
+        return await keeper.end() if keeper is not None else ""
 
     def _plan(self, pins: Sequence[PinSettings]) -> dict[str, Any]:
         settings = self.settings
@@ -205,39 +186,9 @@ class GpioLink(LoopLink):
             "pins": [{**asdict(pin), "hold_us": pin.hold_us} for pin in pins],
         }
 
-    async def _readied(self, process: Process) -> None:
-        async for line in _lines(process):
-            said = json.loads(line)
-            if "failed" in said:
-                raise LinkError(str(said["failed"]))
-            if "ready" in said:
-                self._address, self._problem = str(said["ready"]), str(said["problem"])
-                return
-        raise LinkError("the process that holds the pins ended at once; see the log")
-
-    async def _end(self, process: Process, spoken: asyncio.Future[str]) -> str:
-        """In order when it still listens, by force when not; its last words."""
-        if process.returncode is None and process.stdin is not None:
-            with contextlib.suppress(OSError, RuntimeError):
-                process.stdin.write(b'{"stop": true}\n')
-            try:
-                await asyncio.wait_for(asyncio.shield(_gone(process)), STOP_S)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
-        return await spoken
-
-    async def _beat(self) -> None:
-        while True:
-            self._say({})
-            await asyncio.sleep(BEAT_S)
-
     # -- hearing and saying -------------------------------------------------------------------------------
 
-    def _hear(self, line: bytes) -> None:
-        said = json.loads(line)
+    def _hear(self, said: Mapping[str, Any]) -> None:
         if "from" in said:
             if said["from"] in self.filters:
                 self._deliver(said["from"], json.dumps(said["data"]).encode(), stamp=self._stamp(said["age_us"]))
@@ -269,12 +220,11 @@ class GpioLink(LoopLink):
         return said
 
     def _say(self, what: Mapping[str, Any]) -> None:
-        process = self._process
-        if process is not None and process.stdin is not None and not process.stdin.is_closing():
-            process.stdin.write(json.dumps(what).encode() + b"\n")
+        if self._keeper is not None:
+            self._keeper.say(what)
 
     async def _ask(self, what: Mapping[str, Any]) -> None:
-        if not self.up or self._process is None:
+        if not self.up or self._keeper is None:
             raise LinkError(f"{self.name} is down: {self._reason}")
         number, answer = next(self._ids), asyncio.get_running_loop().create_future()
         self._asked[number] = answer
@@ -300,26 +250,3 @@ def _factory(settings: GpioSettings) -> str:
     if named not in ("lgpio", "mock"):
         raise ConfigError(f"GPIOZERO_PIN_FACTORY is {named!r}", where="gpio.factory", allowed="lgpio, mock")
     return named
-
-
-async def _lines(process: Process) -> Any:
-    assert process.stdout is not None
-    while line := await process.stdout.readline():
-        yield line
-
-
-async def _last_words(process: Process) -> str:
-    """The last line of what it wrote to stderr, until its end."""
-    assert process.stderr is not None
-    last = ""
-    while line := await process.stderr.readline():
-        last = line.decode(errors="replace").strip() or last
-        log.info("gpio keeper: %s", last)
-    return last
-
-
-async def _gone(process: Process) -> None:
-    """It ended, and nothing it said is left unread."""
-    async for _ in _lines(process):
-        continue
-    await process.wait()

@@ -173,8 +173,9 @@ RUNGS = {
     "restart": N_("Start it again"),
     "rescan": N_("Start the scan again"),
     "reopen": N_("Open it again"),
-    "refind": N_("Look for the port elsewhere"),
+    "find": N_("Look for the port elsewhere"),
     "power-cycle": N_("Switch it off and on"),
+    "rfkill": N_("Block the radio and free it"),
     "usb-reset": N_("Reset it on the USB bus"),
     "mark-failed": N_("Give it up and say so"),
 }
