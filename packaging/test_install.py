@@ -131,6 +131,7 @@ def test_the_whole_life_of_an_installation(root: Root, tmp_path: Path) -> None:
     wanted = {"dialout", "gpio", "i2c", "bluetooth", "video"} & set(root.run("cut -d: -f1 /etc/group").stdout.split())
     assert groups == {"sluis", *wanted}
     assert "dialout" in groups
+    assert root.run("stat -c '%U %a' /etc/udev/rules.d/60-sluis.rules").stdout.strip() == "root 644"
     assert "sluis" in root.run("cat /usr/local/share/bash-completion/completions/sluis").stdout
     assert "/usr/sbin/nologin" in root.run("getent passwd sluis").stdout
 
@@ -150,7 +151,7 @@ def test_the_whole_life_of_an_installation(root: Root, tmp_path: Path) -> None:
     assert (life["health"], life["code"]) == (200, 0), life
 
     root.run("cd /src && packaging/uninstall")
-    gone = "/opt/sluis /usr/local/bin/sluis /etc/systemd/system/sluis.service /etc/logrotate.d/sluis"
+    gone = "/opt/sluis /usr/local/bin/sluis /etc/systemd/system/sluis.service /etc/logrotate.d/sluis /etc/udev/rules.d/60-sluis.rules"
     assert root.run(f"ls -d {gone}", must=False).stdout == ""
     assert root.run("ls /var/lib/sluis/sluis.db /etc/sluis/sluis.toml").returncode == 0
     root.run("cd /src && PURGE=1 packaging/uninstall")

@@ -26,7 +26,12 @@ def steps(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         *("-chardev", "null,id=nowhere"),
         *("-device", "pci-serial-2x,chardev1=hands,chardev2=far", "-device", "qemu-xhci,id=usb"),
     ]
-    return run_guest(request, Path(__file__).parent / "vm" / "guest.sh", needs=("ser2net",), devices=wires)
+    return run_guest(
+        request,
+        Path(__file__).parent / "vm" / "guest.sh",
+        needs=("ser2net", "/lib/systemd/systemd-udevd"),
+        devices=wires,
+    )
 
 
 def test_it_is_known_by_what_it_says_and_where_it_is(steps: Steps) -> None:
@@ -79,3 +84,13 @@ def test_a_serial_server_is_set_lost_and_found(steps: Steps) -> None:
     assert (steps["server-set"]["speed"], steps["server-set"]["even"]) == ("19200", True)
     assert "2217" in steps["server-back"]["reason"]
     assert steps["server-back"]["rungs"] == ["reopen"]
+
+
+def test_the_rules_of_an_installation_let_the_services_user_reset_an_adapter(steps: Steps) -> None:
+    """And no other device. `packaging/60-sluis.rules`, read by udev."""
+    rights = steps["rights"]
+    assert "A udev rule must let the service's user write to the adapter" in rights["without"]
+    assert (rights["with_rules"], steps["as-service"]["resets"]) == ("reset", 1)
+    assert (rights["node"], rights["hub"]) == ("root:sluis 664", "root:root 664")
+    assert rights["rfkill"] == "root:sluis 664"
+    assert rights["modems"] == "1"

@@ -27,6 +27,7 @@ from sluis.runtime import Step, SystemClock
 from sluis.sdk import Framing, Station
 from tests.guest.inside import tell, until
 from tests.links.exchange.bus import read, values
+from tests.links.serial.vm import rights
 from tests.links.serial.vm.hands import Hands
 
 MONITOR, WIRE = (
@@ -162,6 +163,13 @@ async def main() -> None:
     before = resets()
     told = await mute(meter, gateway, lambda: resets() > before)
     tell("reset", steps=told, device=gateway.link.notes()["device"], resets=resets() - before)
+
+    await gateway.stop()
+    before = resets()
+    await rights.seen("/dev/ttyUSB0")
+    tell("as-service", resets=resets() - before)
+    gateway = Gateway(memory)
+    await gateway.goes_on()
 
     for node in Path("/dev/bus/usb").glob("*/*"):
         with contextlib.suppress(OSError):
