@@ -1,8 +1,6 @@
 #!/bin/sh
-# Inside the guest: a USB device controller that exists in memory only, the kernel's driver for an MCP2221A, and the
-# scenario.
+# Inside the guest: the kernel's door for HID devices in user space, its driver for a CP2112, and the scenario.
 . tests/guest/run.sh
-for module in configfs dummy_hcd libcomposite usb_f_hid usbhid hid-mcp2221; do modprobe "$module"; done
-mount -t configfs configfs /sys/kernel/config
+for module in uhid hid-cp2112; do modprobe "$module"; done
 scenario tests.links.gpio.vm.scenario
 off

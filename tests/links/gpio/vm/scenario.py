@@ -1,7 +1,6 @@
 """Inside the guest: the keeper with lgpio and gpiozero on a real /dev/gpiochip, and the chip behind it as the witness.
 
-Prints one line `RESULT {json}` for each step, and ends with an exception where one does not come true. This chip has no
-edge interrupts, so inputs are not among it.
+Prints one line `RESULT {json}` for each step, and ends with an exception where one does not come true.
 """
 
 from __future__ import annotations
@@ -19,9 +18,12 @@ from tests.guest.inside import tell, until_now
 from tests.links.gpio.bench import Child
 from tests.links.gpio.vm.chip import OUT, Chip
 
-LABEL = "mcp2221_gpio"
+LABEL = "cp2112_gpio"
 LAMP = PinSettings("lamp", 0, "output")
 HEATER = PinSettings("heater", 1, "output", active_low=True, safe=True)
+WATER = PinSettings("water", 4, "counter", active_low=True, debounce_ms=0)
+DOOR = PinSettings("door", 5, debounce_ms=10_000)
+PULSES, BOUNCES = 20, 7
 
 
 READER = """
@@ -36,6 +38,35 @@ for _ in sys.stdin:
 
 def keeper(*pins: PinSettings) -> Child:
     return Child(Path(tempfile.mkdtemp()) / "keeper", *pins, factory="lgpio", labels=[LABEL])
+
+
+def hold(chip: Chip, pin: int, level: int, looks: int) -> None:
+    """Put a level on a pin until the kernel's driver has seen it."""
+    chip.levels[pin] = level
+    seen = chip.looks + looks
+    until_now(lambda: chip.looks >= seen, "a look of the driver")
+
+
+def count_edges(chip: Chip) -> None:
+    """A meter's pulses, one by one, and a contact that bounces for less than its debounce time."""
+    chip.levels[4], chip.levels[5] = 1, 0
+    child = keeper(WATER, DOOR)
+    child.hear("ready")
+    child.hear_of(4, count=0)
+    child.hear_of(5, level=0)
+    for _ in range(PULSES):
+        hold(chip, 4, 0, 5)
+        hold(chip, 4, 1, 5)
+    tell("counted", **child.hear_of(4, count=PULSES)["data"])
+    for number in range(BOUNCES):
+        hold(chip, 5, (number + 1) % 2, 2)
+    told = child.hear_of(5)
+    tell("bounced", level=told["data"]["level"], age_ms=told["age_us"] // 1000)
+    child.say({"id": 1, "get": "GPIO4"})
+    tell("still", **child.hear_of(4)["data"])
+    child.say({"stop": True})
+    child.hear("stopped")
+    child.close()
 
 
 def main() -> None:
@@ -102,6 +133,7 @@ def main() -> None:
     third.say({"stop": True})
     third.hear("stopped")
     third.close()
+    count_edges(chip)
 
 
 if __name__ == "__main__":
