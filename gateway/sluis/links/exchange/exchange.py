@@ -10,12 +10,14 @@ answer after its time is counted and attributed to it, and never taken for the a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sluis.links.exchange.cutting import RAW, by_silence, cutter, fits, speaker
+from sluis.links.exchange.cutting import fits, speaker
+from sluis.links.exchange.ear import Ear
 from sluis.links.exchange.echo import OwnVoice
+from sluis.links.exchange.greetings import Greetings
 from sluis.links.exchange.late import Owed
 from sluis.links.exchange.pace import Pace
 from sluis.links.exchange.tally import Tally
@@ -23,7 +25,6 @@ from sluis.links.exchange.turns import DEAD_AFTER, Turns
 from sluis.model import Frame, LinkError
 from sluis.runtime.patience import patient
 from sluis.sdk import Framing, Station
-from sluis.wire.framing import Splitter
 
 TURN_WITHIN_S = 25.0
 """Longest a question waits for its turn. Polls may take 30 s in all; a wire that is busy for longer is overbooked."""
@@ -48,12 +49,6 @@ class _Question:
     framing: Framing
     answer: asyncio.Future[Frame]
     sent_at: float = 0.0
-
-
-@dataclass
-class _Cut:
-    framing: Framing
-    splitter: Splitter
 
 
 class Exchange:
@@ -83,36 +78,21 @@ class Exchange:
         self._raw_source = raw_source
         self._tally = Tally()
         self._own = OwnVoice(pace.echo, self._tally)
-        self._cuts: dict[str, _Cut] = {}
+        self._ear = Ear(self._take, self._tally)
         self._question: _Question | None = None
         self._last = ""
         self._owed = Owed()
-        self._greetings: dict[str, asyncio.Future[Frame]] = {}
+        self._greetings = Greetings()
         self._opened: set[str] = set()
         """Sources that have had their `opening` on this connection."""
-        self._quiet_from = self._heard_at = 0.0
-        self._alarm: asyncio.TimerHandle | None = None
-        self._hearing: tuple[str, ...] = ()
+        self._quiet_from = 0.0
 
     # -- the stations -------------------------------------------------------------------------------------
 
     def set_stations(self, stations: Mapping[str, Station]) -> None:
         self.stations = dict(stations)
-        for source, cut in tuple(self._cuts.items()):
-            if self._framing(source) != cut.framing or source not in stations:
-                self._count(self._cuts.pop(source))
+        self._ear.set_stations(self.stations)
         self.turns.keep(stations)
-
-    def _framing(self, source: str) -> Framing:
-        station = self.stations.get(source)
-        return (station.framing if station else None) or RAW
-
-    def _cut(self, source: str) -> _Cut:
-        held = self._cuts.get(source)
-        if held is None:
-            framing = self._framing(source)
-            held = self._cuts[source] = _Cut(framing, cutter(framing))
-        return held
 
     # -- asking -------------------------------------------------------------------------------------------
 
@@ -139,7 +119,7 @@ class Exchange:
         station = self.stations.get(source)
         async with self._turn(source):
             await self._prepare(source, station.settings if station else {})
-            await self._put(source, data, self._framing(source))
+            await self._put(source, data, self._ear.framing(source))
 
     def _turn(self, source: str) -> Any:
         return self.turns.turn(source, urgent=not patient.get(), within_s=TURN_WITHIN_S)
@@ -147,7 +127,7 @@ class Exchange:
     async def _ask_once(self, source: str, data: bytes, answer_s: float, settings: Mapping[str, Any]) -> Frame | None:
         """One question, with the wire in hand. None when the time is over."""
         loop = asyncio.get_running_loop()
-        cut, counted = self._cut(source), self._tally.of(source)
+        cut, counted = self._ear.cut(source), self._tally.of(source)
         question = _Question(source, data, cut.framing, loop.create_future())
         try:
             await self._prepare(source, settings)
@@ -164,7 +144,7 @@ class Exchange:
                 self._owe(question, answer_s)  # the asker left; the answer may still come
                 raise
             if not question.answer.done():
-                self._hear(cut.splitter.silence(), source)
+                self._ear.end(source)
             if not question.answer.done():
                 self._missed(question, answer_s, silent=self._tally.bytes_in == heard_before)
                 return None
@@ -180,12 +160,12 @@ class Exchange:
         """Wait for a connection, and for quiet; a station with an `opening` gets it first on each connection."""
         await self._ready()
         if source not in self._opened and settings.get("opening"):
-            if source in self._greetings:
-                await self._greeted(source, float(settings.get("answer_s", 5.0)))
+            if self._greetings.expects(source):
+                await self._greetings.of(source, float(settings.get("answer_s", 5.0)))
             self._opened.add(source)
             await self._quiet(OPENING_S)
             for line in settings["opening"]:
-                await self._put(source, line, self._framing(source))
+                await self._put(source, line, self._ear.framing(source))
                 await self._quiet(OPENING_S)
         await self._quiet(max(self._pace.gap_s, float(settings.get("turn_round_s", 0.0))))
 
@@ -202,8 +182,8 @@ class Exchange:
         """Until nothing was on the wire for `gap_s`."""
         loop = asyncio.get_running_loop()
         give_up = loop.time() + CROWDED_S + gap_s
-        while (left := max(self._quiet_from, self._heard_at) + gap_s - loop.time()) > 0:
-            if self._heard_at > self._quiet_from and loop.time() > give_up:
+        while (left := max(self._quiet_from, self._ear.heard_at) + gap_s - loop.time()) > 0:
+            if self._ear.heard_at > self._quiet_from and loop.time() > give_up:
                 self._tally.crowded += 1
                 return
             await asyncio.sleep(left)
@@ -212,7 +192,7 @@ class Exchange:
         counted = self._tally.of(question.source)
         counted.answered += 1
         travel_s = len(question.data) * self._pace.char_s
-        counted.latencies_s.append(max(0.0, self._heard_at - question.sent_at - travel_s))
+        counted.latencies_s.append(max(0.0, self._ear.heard_at - question.sent_at - travel_s))
         self.turns.answered(question.source)
         self.silent_in_a_row = 0
 
@@ -231,60 +211,39 @@ class Exchange:
         """What a station said when this connection was made."""
         async with self._turn(source):
             await self._ready()
-            return await self._greeted(source, within_s)
-
-    async def _greeted(self, source: str, within_s: float) -> Frame:
-        greeting = self._greetings.setdefault(source, asyncio.get_running_loop().create_future())
-        try:
-            async with asyncio.timeout(within_s):
-                return await asyncio.shield(greeting)
-        except TimeoutError:
-            raise LinkError(f"{source}: no greeting within {within_s:g} s") from None
+            return await self._greetings.of(source, within_s)
 
     # -- hearing ------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
         """There is a connection, a fresh one."""
         self._forget()
-        loop = asyncio.get_running_loop()
-        self._greetings = {source: loop.create_future() for source, station in self.stations.items() if station.greets}
+        self._greetings.expect(source for source, station in self.stations.items() if station.greets)
         self._opened.clear()
-        self._heard_at = loop.time()  # quiet is counted from here
+        self._ear.heard_at = asyncio.get_running_loop().time()  # quiet is counted from here
 
     def lost(self, reason: str) -> None:
         """The connection is gone: whoever waits for an answer knows it at once."""
-        waiting = [self._question.answer] if self._question else []
-        for future in [*waiting, *self._greetings.values()]:
-            if not future.done():
-                future.set_exception(LinkError(reason))
-                future.exception()  # nobody may be waiting
-        self._greetings = {}
+        if self._question is not None and not self._question.answer.done():
+            self._question.answer.set_exception(LinkError(reason))
+            self._question.answer.exception()  # nobody may be waiting
+        self._greetings.lost(reason)
         self._forget()
 
     def _forget(self) -> None:
-        for cut in self._cuts.values():
-            cut.splitter.reset()
+        self._ear.forget()
         self._owed.clear()
         self._own.over()
         self._last = ""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
 
     def feed(self, data: bytes) -> None:
         """Bytes came in."""
-        self._heard_at = asyncio.get_running_loop().time()
+        self._ear.heard_at = asyncio.get_running_loop().time()
         self.heard.set()
         self._tally.bytes_in += len(data)
         data = self._own.without(data)
-        if not data:
-            return
-        self._hearing = self._hearers()
-        if not self._hearing:
-            self._tally.noise += len(data)
-        for source in self._hearing:
-            self._hear(self._cut(source).splitter.feed(data), source)
-        self._watch_silence()
+        if data:
+            self._ear.hear(self._hearers(), data)
 
     def _hearers(self) -> tuple[str, ...]:
         """Whose bytes these are."""
@@ -293,27 +252,19 @@ class Exchange:
         unasked = tuple(source for source, station in self.stations.items() if station.listens or station.greets)
         if unasked:
             return unasked
-        if self._last:
-            return (self._last,)
-        if self._raw_source and not self.stations:
-            return (self._raw_source,)
-        return ()
-
-    def _hear(self, frames: Iterable[bytes], source: str) -> None:
-        for frame in frames:
-            if frame:  # an empty line says nothing
-                self._take(source, frame)
+        heard = self._last or ("" if self.stations else self._raw_source)
+        return (heard,) if heard else ()
 
     def _take(self, source: str, frame: bytes) -> None:
-        greeting = self._greetings.get(source)
-        if greeting is not None and not greeting.done():
+        greeting = self._greetings.awaits(source)
+        if greeting is not None:
             greeting.set_result(self._deliver(source, frame))
             return
         question = self._question
         if question is not None and question.source == source and self._answers(question, frame):
             question.answer.set_result(self._deliver(source, frame, asked=question.data))
             return
-        framing = self._framing(source)
+        framing = self._ear.framing(source)
         said_by = speaker(framing, source, frame)
         counted = self._tally.of(said_by)
         if self._owed.fits(said_by, framing, frame):
@@ -326,49 +277,19 @@ class Exchange:
         """Whether this is the answer, and not a late one to a question before that it would fit as well."""
         if question.answer.done() or not fits(question.framing, question.data, frame):
             return False
-        late = self._owed.takes(question.source, question.framing, frame, question.data, self._heard_at)
+        late = self._owed.takes(question.source, question.framing, frame, question.data, self._ear.heard_at)
         self._tally.of(question.source).late += late
         return not late
 
-    # -- silence ------------------------------------------------------------------------------------------
-
-    def _gap_s(self) -> float:
-        """The silence that says something to whoever is heard; 0 for none."""
-        cuts = (self._cut(source) for source in self._hearing)
-        return max((cut.framing.gap_s for cut in cuts if by_silence(cut.framing) and cut.splitter.holding), default=0.0)
-
-    def _watch_silence(self) -> None:
-        gap_s = self._gap_s()
-        if gap_s and self._alarm is None:
-            self._alarm = asyncio.get_running_loop().call_later(gap_s, self._silence)
-
-    def _silence(self) -> None:
-        self._alarm = None
-        gap_s, loop = self._gap_s(), asyncio.get_running_loop()
-        left_s = self._heard_at + gap_s - loop.time()
-        if left_s > 0.0005:  # something came since
-            self._alarm = loop.call_later(left_s, self._silence)
-            return
-        for source in self._hearing:
-            self._hear(self._cut(source).splitter.silence(), source)
-
     # -- what is known ------------------------------------------------------------------------------------
-
-    def _count(self, cut: _Cut) -> None:
-        """Keep the counters of a splitter that goes."""
-        self._tally.noise += cut.splitter.noise
-        self._tally.bad += cut.splitter.bad
-        self._tally.too_long += cut.splitter.dropped
 
     def notes(self) -> dict[str, Any]:
         """For the link's page."""
-        tally, cuts = self._tally, [cut.splitter for cut in self._cuts.values()]
+        tally = self._tally
         return {
             "bytes_in": tally.bytes_in,
             "bytes_out": tally.bytes_out,
-            "noise": tally.noise + sum(one.noise for one in cuts),
-            "crc": tally.bad + sum(one.bad for one in cuts),
-            "too_long": tally.too_long + sum(one.dropped for one in cuts),
+            **self._ear.notes(),
             "echoes": tally.echoes,
             "collisions": tally.collisions,
             "crowded": tally.crowded,
