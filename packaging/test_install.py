@@ -151,7 +151,8 @@ def test_the_whole_life_of_an_installation(root: Root, tmp_path: Path) -> None:
     assert (life["health"], life["code"]) == (200, 0), life
 
     root.run("cd /src && packaging/uninstall")
-    gone = "/opt/sluis /usr/local/bin/sluis /etc/systemd/system/sluis.service /etc/logrotate.d/sluis /etc/udev/rules.d/60-sluis.rules"
+    gone = "/opt/sluis /usr/local/bin/sluis /etc/systemd/system/sluis.service /etc/logrotate.d/sluis"
+    gone += " /etc/udev/rules.d/60-sluis.rules"
     assert root.run(f"ls -d {gone}", must=False).stdout == ""
     assert root.run("ls /var/lib/sluis/sluis.db /etc/sluis/sluis.toml").returncode == 0
     root.run("cd /src && PURGE=1 packaging/uninstall")

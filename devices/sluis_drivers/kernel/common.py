@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from sluis.sdk import Announcement, Availability, Frame, Implausible, NotMine, Presence
+from sluis.sdk import Announcement, Availability, Frame, Implausible, NotMine, Presence, Truncated
 from sluis.sdk.payload import dict_of, list_of, object_of, text_of
 
 CHANNELS = 200
 """Channels of one sensor at most; the largest chips of hwmon have some sixty."""
+
+
+class Measure(NamedTuple):
+    """A kind of channel: our key, quantity, unit, and what the kernel's unit is multiplied with."""
+
+    key: str
+    quantity: str
+    unit: str
+    factor: float = 1.0
+
+
+class Filed(Protocol):
+    """A channel, known by the file that holds its value."""
+
+    @property
+    def file(self) -> str: ...
+
+
+OneChannel = TypeVar("OneChannel", bound=Filed)
 
 
 def announced(frame: Frame, vendor: str, model: str = "") -> Iterator[Announcement]:
@@ -38,6 +57,14 @@ def trouble(said: Mapping[str, Any]) -> Presence | None:
         if word in said:
             return Presence(Availability.OFFLINE, reason=text_of(said[word]) or word)
     return None
+
+
+def present(channels: Iterable[OneChannel], said: Mapping[str, Any]) -> list[OneChannel]:
+    """Those channels that a frame has a value of. Truncated when there is none."""
+    found = [channel for channel in channels if channel.file in said]
+    if not found:
+        raise Truncated("no channel of this sensor is in it")
+    return found
 
 
 def channels_of(description: Mapping[str, Any]) -> list[str]:

@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sluis.sdk import About, Announcement, Decoded, Driver, Frame, Grade, Kind, LinkMatch, Point, Quality, Truncated
-from sluis_drivers.kernel.common import announced, channels_of, every_s, files_of, label_of, number, trouble
-
-
-class Measure(NamedTuple):
-    key: str
-    quantity: str
-    unit: str
-    factor: float = 1.0
-
+from sluis.sdk import About, Announcement, Decoded, Driver, Frame, Grade, Kind, LinkMatch, Point, Quality
+from sluis_drivers.kernel.common import (
+    Measure,
+    announced,
+    channels_of,
+    every_s,
+    files_of,
+    label_of,
+    number,
+    present,
+    trouble,
+)
 
 MEASURES: Mapping[str, Measure] = {
     "temp": Measure("temperature", "temperature", "°C", 1e-3),
@@ -65,13 +67,10 @@ class Hwmon(Driver):
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         said = files_of(self.native_id, frame)
         problem = trouble(said)
-        if problem is not None:
-            yield problem
-            return
-        known = [channel for channel in self._channels() if channel.file in said]
-        if not known:
-            raise Truncated("no channel of this sensor is in it")
-        for channel in known:
+        return self._values(said) if problem is None else [problem]
+
+    def _values(self, said: Mapping[str, Any]) -> Iterator[Decoded]:
+        for channel in present(self._channels(), said):
             value = number(said[channel.file])
             if channel.point.kind is Kind.SWITCH:
                 yield channel.point(value != 0)

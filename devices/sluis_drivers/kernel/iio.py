@@ -15,18 +15,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sluis.sdk import About, Announcement, Decoded, Driver, Frame, Grade, LinkMatch, Point, Truncated
-from sluis_drivers.kernel.common import announced, channels_of, every_s, files_of, label_of, number, trouble
-
-
-class Measure(NamedTuple):
-    """A kind of channel: our key, quantity, unit, and what the ABI's unit is multiplied with."""
-
-    key: str
-    quantity: str
-    unit: str
-    factor: float = 1.0
-
+from sluis.sdk import About, Announcement, Decoded, Driver, Frame, Grade, LinkMatch, Point
+from sluis_drivers.kernel.common import (
+    Measure,
+    announced,
+    channels_of,
+    every_s,
+    files_of,
+    label_of,
+    number,
+    present,
+    trouble,
+)
 
 MEASURES: Mapping[str, Measure] = {
     "temp": Measure("temperature", "temperature", "°C", 1e-3),
@@ -83,13 +83,10 @@ class Iio(Driver):
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         said = files_of(self.native_id, frame)
         problem = trouble(said)
-        if problem is not None:
-            yield problem
-            return
-        known = [channel for channel in self._channels() if channel.file in said]
-        if not known:
-            raise Truncated("no channel of this sensor is in it")
-        for channel in known:
+        return self._values(said) if problem is None else [problem]
+
+    def _values(self, said: Mapping[str, Any]) -> Iterator[Decoded]:
+        for channel in present(self._channels(), said):
             value = _value(said, channel)
             yield channel.point(round(value * channel.measure.factor, 6))
 

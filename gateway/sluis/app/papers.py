@@ -44,7 +44,7 @@ class Papers:
 
     def stock(self) -> dict[str, str]:
         """Label stock by key: sheets first, then single labels."""
-        return {key: one.name for key, one in (*SHEETS.items(), *TAPES.items())}
+        return {key: one.name for key, one in SHEETS.items()} | {key: one.name for key, one in TAPES.items()}
 
     async def label(self, device: Device, tape: str, base: str) -> bytes:
         """A PNG for a label printer. NotFound for a size we do not know."""

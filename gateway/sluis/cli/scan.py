@@ -40,7 +40,7 @@ EMPTY = "Nothing was heard. Are the links up? See: sluis links"
 def scan(where: Where, for_s: int, json_: bool) -> None:
     """Listen for a while, and list everything that is heard, with the reason for each thing that is not in use.
 
-    On MQTT this listens to all topics while it lasts, and devices that answer a broadcast (PJLink projectors) are asked.
+    On MQTT this listens to all topics while it lasts; devices that answer a broadcast (PJLink projectors) are asked.
     Ctrl-C stops looking; what was heard so far stays listed.
 
     \b

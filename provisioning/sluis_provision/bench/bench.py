@@ -88,7 +88,9 @@ class Bench:
                 self._fail(socket, error)
                 if not isinstance(error, Unplugged) or not await self._back(socket):
                     return
-                self._move(socket, Step.SEEN, failure=None, said="it is back", found=None, percent=0, kept=0, ended_us=0)
+                self._move(
+                    socket, Step.SEEN, failure=None, said="it is back", found=None, percent=0, kept=0, ended_us=0
+                )
             except asyncio.CancelledError:
                 step = self.cards[socket.port].step
                 if step is not Step.FAILED and step is not Step.DONE:
