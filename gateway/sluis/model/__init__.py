@@ -7,6 +7,7 @@ from sluis.model.devices import Announcement, Device, DeviceState, Roster
 from sluis.model.errors import (
     AlreadyThere,
     BadChecksum,
+    BundleError,
     CommandError,
     ConfigError,
     DriverError,
@@ -56,6 +57,7 @@ __all__ = [
     "Availability",
     "AvailabilityChanged",
     "BadChecksum",
+    "BundleError",
     "Command",
     "CommandChanged",
     "CommandError",

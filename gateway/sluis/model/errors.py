@@ -14,6 +14,7 @@
     + DriverError                      a driver broke its contract
     + ProvisionError                   a board could not be made a device
     + StoreError(OSError)
+    + BundleError(ValueError)          something to install is not what was signed, or does not suit
 
 Raise where it is known, translate once at a room's door with `from`. Every code has a heading in
 docs/reference/errors.md; a test checks it. A person sees the sentence and the hint, never a traceback.
@@ -201,3 +202,9 @@ class StoreError(SluisError, OSError):
 
     code = "store"
     retry = Retry.LATER
+
+
+class BundleError(SluisError, ValueError):
+    """Something to install is not what was signed, or does not suit."""
+
+    code = "bundle"
