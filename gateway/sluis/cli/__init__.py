@@ -58,7 +58,7 @@ TABLE = {
         "test": ("sluis.cli.nodes:test", "Run a node's factory test."),
         "nodes": ("sluis.cli.nodes:nodes", "List the nodes, and what is wrong with them."),
         "node": ("sluis.cli.nodes:node", "Configure, identify, rotate, revoke, wipe or replace a node."),
-        "bundle": ("sluis.cli.bundle:bundle", "Keep the images that boards are flashed with."),
+        "bundle": ("sluis.cli.bundle:bundle", "Build, sign, check and keep what boards are flashed and updated with."),
     },
     "Develop": {
         "driver": ("sluis.cli.driver:driver", "Write, check, record and replay drivers."),

@@ -1,4 +1,4 @@
-"""`sluis bundle`: the images that boards are flashed with, on this machine."""
+"""`sluis bundle`: what boards are flashed with, and what nodes are updated with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from sluis.cli.bundle_keys import key
+from sluis.cli.bundle_make import build, diff, inspect, sign, verify
 from sluis.cli.lazy import EXIT_FINDING, Failure
 from sluis.cli.show import as_json, out, size, table
 from sluis.cli.where import Where
@@ -17,7 +19,16 @@ from sluis.cli.where import Where
 
 @click.group()
 def bundle() -> None:
-    """MicroPython images: which there are, and which are on this machine."""
+    """What boards are flashed with (images), and what nodes are updated with (signed bundles).
+
+    \b
+    On a release machine:   sluis bundle build, sign, inspect, verify, diff, key
+    On a gateway:           sluis bundle images, import
+    """
+
+
+for command in (build, sign, inspect, verify, diff, key):
+    bundle.add_command(command)
 
 
 @bundle.command("images")

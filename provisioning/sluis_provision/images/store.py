@@ -6,15 +6,14 @@ that a damaged card is found before a board is.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from sluis_provision.files import write_whole
 from sluis_provision.images.catalogue import Runtime
 from sluis_provision.images.problem import HashMismatch, ImageMissing, ImageUnapproved
 
@@ -115,7 +114,7 @@ class Store:
             self._check(runtime, content)
         except (HashMismatch, ImageUnapproved) as error:
             return Taken(name, "refused", f"{error}. {error.hint}", runtime.key, error.code)
-        _write_whole(self.path(runtime), content)
+        write_whole(self.path(runtime), content)
         how = "its hash is the catalogue's" if runtime.sha256 else "a person vouched for it"
         return Taken(name, "imported", how, runtime.key)
 
@@ -130,7 +129,7 @@ class Store:
     def _vouch(self, runtime: Runtime, approval: Approval) -> None:
         held = self.approvals() | {runtime.file: approval}
         text = json.dumps({name: asdict(one) for name, one in held.items()}, indent=1)
-        _write_whole(self.folder / APPROVED, text.encode())
+        write_whole(self.folder / APPROVED, text.encode())
 
 
 def _images(path: Path) -> list[Path]:
@@ -144,18 +143,3 @@ def _images(path: Path) -> list[Path]:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """The old file or the new one, whatever happens to the power."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
