@@ -54,7 +54,55 @@ def clock(case):
     return clock.read_answer(bytes.fromhex(case["answer"]), bytes.fromhex(case["mark"]))
 
 
+def improv_packet(case):
+    from sluis_node import improv
+
+    return improv.packet(case["type"], bytes.fromhex(case["data"])).hex()
+
+
+def improv_summed(case):
+    from sluis_node import improv
+
+    return improv.summed(bytes.fromhex(case["data"])).hex()
+
+
+def improv_result(case):
+    from sluis_node import improv
+
+    return improv.result(case["asked"], case["texts"]).hex()
+
+
+def improv_strings(case):
+    from sluis_node import improv
+
+    try:
+        return improv.read_strings(bytes.fromhex(case["data"]))
+    except ValueError:  # what is no UTF-8 is one, too
+        return "ValueError"
+
+
+def improv_advertisement(case):
+    from sluis_node import improv_ble
+
+    return improv_ble.advertisement(case["state"]).hex()
+
+
+def improv_split(case):
+    from sluis_node import cable
+
+    splitter = cable.Splitter()
+    heard = bytes.fromhex(case["heard"])
+    found = [splitter.take(byte, at in case["paused"]) for at, byte in enumerate(heard)]
+    return [[each[0], each[1].hex()] for each in found if each is not None]
+
+
 KINDS = {
+    "improv_packet": improv_packet,
+    "improv_summed": improv_summed,
+    "improv_result": improv_result,
+    "improv_strings": improv_strings,
+    "improv_advertisement": improv_advertisement,
+    "improv_split": improv_split,
     "packets": packets,
     "config": config,
     "net": net,

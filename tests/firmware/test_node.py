@@ -336,6 +336,6 @@ def test_it_joins_the_strongest_network_that_takes_it(broker: Broker, house: Hou
         # The strong one has another password now.
         node.show_world(WORLD | {"wifi": {"networks": [attic | {"password": "changed!"}, cellar]}})
         until(lambda: -70 in house.values("rssi"), within_s=60)
-        assert any("Wi-Fi attic does not take us" in line for line in node.said)
+        assert any("Wi-Fi attic: wrong password" in line for line in node.said)
     finally:
         node.stop()

@@ -19,6 +19,9 @@ from tests.firmware.vm import LIB, UNIX, application, micropython, run
 
 HERE = Path(__file__).parent
 VECTORS = HERE / "vectors" / "node.jsonl"
+IMPROV = HERE.parent / "vectors" / "improv.jsonl"
+"""Shared with `tests/wire/test_improv.py`, as the gateway speaks it too."""
+
 SLOT_BUDGET = 64 * 1024
 """Bytes of the application without parts. Two slots and the settings share 256 kB on the smallest board."""
 
@@ -27,21 +30,22 @@ MEMORY_BUDGET = 120_000
 some 60 kB there, of 180."""
 
 
-def cases() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in VECTORS.read_text().splitlines() if line.strip()]
+def cases(vectors: Path = VECTORS) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in vectors.read_text().splitlines() if line.strip()]
 
 
+@pytest.mark.parametrize("vectors", [VECTORS, IMPROV], ids=["node", "improv"])
 @pytest.mark.parametrize("interpreter", ["python", "micropython"])
-def test_both_interpreters_give_what_is_golden(interpreter: str) -> None:
+def test_both_interpreters_give_what_is_golden(interpreter: str, vectors: Path) -> None:
     if interpreter == "python":
-        command = [sys.executable, str(HERE / "replay.py"), str(VECTORS)]
+        command = [sys.executable, str(HERE / "replay.py"), str(vectors)]
         ended = subprocess.run(command, env={"PYTHONPATH": str(LIB)}, capture_output=True, text=True, check=False)
     else:
-        command = [micropython(), "-X", "heapsize=512K", str(HERE / "replay.py"), str(VECTORS)]
+        command = [micropython(), "-X", "heapsize=512K", str(HERE / "replay.py"), str(vectors)]
         ended = subprocess.run(
             command, env={"MICROPYPATH": f".frozen:{LIB}:{UNIX}"}, capture_output=True, text=True, check=False
         )
-    assert ended.stdout == f"replayed {len(cases())}\n", ended.stdout + ended.stderr
+    assert ended.stdout == f"replayed {len(cases(vectors))}\n", ended.stdout + ended.stderr
 
 
 def test_the_gateway_reads_both_announcements() -> None:

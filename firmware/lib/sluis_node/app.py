@@ -6,11 +6,14 @@ import json
 import os
 import time
 
+import micropython
+
 from sluis_node import announce, board, cable, config, files, mqtt, questions, telemetry, trial
 from sluis_node.clock import Clock
-from sluis_node.identity import Identity
+from sluis_node.identity import Identity, keep_network
 from sluis_node.journal import Journal
 from sluis_node.net import way_out
+from sluis_node.onboarding import Onboarding
 from sluis_node.runner import Runner
 
 try:
@@ -51,8 +54,9 @@ class Node:
         self._lamp = board.lamp(node["led"])
         self._lamp_inverted = node["led_inverted"]
         self._blinks = 0
-        net = self.identity.net or {"networks": []}
-        self.way = way_out(net["networks"], "sluis-" + self.identity.id, self.journal.note)
+        self._host = "sluis-" + self.identity.id
+        self.way = way_out(self.identity.networks(), self._host, self.journal.note)
+        self._broker_trouble = ""
         self.client: "mqtt.Client | None" = None
         self._thermometer = board.thermometer()
         self._word = os.urandom(4).hex()
@@ -96,7 +100,19 @@ class Node:
         client.on_up = self._up
         client.on_message = self._arrived
         client.on_piece = self._arrived_in_pieces
-        client.on_note = lambda text: self.journal.note("broker: " + text)
+        client.on_note = self._broker_said
+
+    def _broker_said(self, text: str) -> None:
+        self._broker_trouble = "broker: " + text
+        self.journal.note(self._broker_trouble)
+
+    def trouble(self) -> str:
+        """Why there is no broker, as far as it is known; "" when there is one."""
+        if not self.way.up():
+            return self.way.trouble or "no network yet"
+        if self.client is None:
+            return "it has no key yet" if self.identity.net is None else "/ca.der is missing"
+        return "" if self.client.up else self._broker_trouble or "it has not reached its broker yet"
 
     # -- telling ------------------------------------------------------------------------------------------
 
@@ -135,6 +151,7 @@ class Node:
     def _up(self) -> None:
         """A new session: say that we are here before anything that waited goes out."""
         self.journal.note("connected")
+        self._broker_trouble = ""
         self._boot.confirm()
         trial.accept()
         self._alone_s = 0
@@ -258,7 +275,11 @@ class Node:
         if self.safe_mode:
             self.journal.note("safe mode: three boots failed, so no parts run")
         self.runner.start()
-        work = [self.way.run(), self._announcing(), self._working(), self._blinking(), cable.serve(self._by_cable)]
+        keyed = self.identity.net is not None
+        onboarding = Onboarding(self.way, self._host, self.card, self.identify, keep_network, keyed)
+        console = cable.Console(self._by_cable, onboarding.by_cable)
+        work = [self.way.run(), self._announcing(), self._working(), self._blinking(), console.read()]
+        work += [console.work(), onboarding.by_radio(lambda: self._uptime_ms // 1000)]
         if self.client is not None:
             work += [self.client.run(), self.clock.run()]
         tasks = [asyncio.create_task(self._kept(each)) for each in work]
@@ -310,10 +331,14 @@ class Node:
             self.restart("went back")
 
     async def _by_cable(self, asked: "dict[str, Any]") -> "dict[str, Any]":
-        return await questions.answer(self, asked)
+        return await questions.answer(self, asked, by_cable=True)
 
 
 def main(boot: "Any") -> None:
     # Rubbish that is swept often leaves larger holes; a TLS record needs 16 kB in one piece.
     gc.threshold(GC_EVERY)
-    asyncio.run(Node(boot).run())
+    micropython.kbd_intr(-1)
+    try:
+        asyncio.run(Node(boot).run())
+    finally:
+        micropython.kbd_intr(cable.INTERRUPT)

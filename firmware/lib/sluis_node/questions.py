@@ -6,9 +6,12 @@ test      parts?, rssi_min?     findings: part, kind, pin, ok, values | said and
 log       after?                lines: [number, seconds since the start, text]
 config    node? | net?          checked, then on trial (see trial.py); without either: what the node has
 wipe                            forgets the site and restarts
-about                           id, name, board, firmware, and whether it is connected
+about                           id, name, board, firmware, and whether it is connected; if not, why
+enrol    net, ca                over the cable only: takes its key and the gateway's CA (base64), and restarts
 """
 
+import binascii
+import hashlib
 import json
 
 from sluis_node import VERSION, announce, config, files, identity, trial
@@ -33,11 +36,12 @@ class Unanswerable(ValueError):
         self.problems = problems
 
 
-async def answer(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+async def answer(node: "Node", asked: "dict[str, Any]", by_cable: bool = False) -> "dict[str, Any]":
     """The answer to a question; never raises."""
     told = {"call": asked.get("call"), "ok": True}
     try:
-        ask = _ANSWERS.get(str(asked.get("do")))
+        do = str(asked.get("do"))
+        ask = _enrol if do == "enrol" and by_cable else _ANSWERS.get(do)
         if ask is None:
             raise Unanswerable("this node can do " + ", ".join(sorted(_ANSWERS)))
         told.update(await ask(node, asked))
@@ -106,6 +110,22 @@ async def _config(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     return {"trial_s": trial.TRIAL_S}
 
 
+async def _enrol(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    net: "Any" = asked.get("net")
+    problems = config.check_net(net)[1]
+    if problems:
+        raise Unanswerable("net.%s %s" % problems[0], tuple(problems))
+    try:
+        ca = binascii.a2b_base64(asked.get("ca") or "")
+    except (ValueError, TypeError):
+        raise Unanswerable("ca must be base64") from None
+    identity.enrol(net, ca)
+    kept = files.read_json("/net.json") or {}
+    mark = binascii.hexlify(hashlib.sha256(b"sluis node key\0" + kept.get("password", "").encode()).digest())
+    node.restart("enrolled")
+    return {"fingerprint": mark.decode()[:16]}
+
+
 async def _wipe(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     node.withdraw()
     node.restart("wiped", identity.wipe)
@@ -121,6 +141,7 @@ async def _about(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
         "does": announce.DOES,
         "way": node.way.name,
         "up": node.client is not None and node.client.up,
+        "trouble": node.trouble(),
         "safe_mode": node.safe_mode,
         "wrong": node.identity.wrong,
     }
