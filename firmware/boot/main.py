@@ -15,6 +15,7 @@ def run():
 
         main(boot)
     except KeyboardInterrupt:
+        boot.excuse()
         boot.release()
         return
     except Exception as error:

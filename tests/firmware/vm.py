@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import tty
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,10 +109,13 @@ class Node:
         self.uid = uid
         self.starts = 0
         self.said: list[str] = []
+        """Lines of its console."""
+        self.heard: Callable[[bytes], object] = lambda data: None
+        """Told of every byte of it."""
         self._folder = folder
         self._heap = heap
         self._flash = folder / "flash.img"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
         self._on = False
         self._radio = radio
@@ -194,10 +201,14 @@ class Node:
 
     def type(self, line: str) -> None:
         """A line over the cable."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
+        self.send(line.encode() + b"\n")
+
+    def send(self, data: bytes) -> None:
+        """Bytes over the cable; what comes while it has no power is lost."""
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError, ValueError):
+                self._process.stdin.write(data)
+                self._process.stdin.flush()
 
     def answers(self) -> list[dict[str, Any]]:
         """What it answered over the cable."""
@@ -216,13 +227,51 @@ class Node:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
                 env=env | {"SLUIS_RESET_CAUSE": str(cause)},
             ) as self._process:
                 if not self._on:
                     self._process.kill()
                 self.starts += 1
-                assert self._process.stdout is not None
-                self.said.extend(line.rstrip() for line in self._process.stdout)
+                self._listen(self._process)
                 cause = {64: 2, 0: 5}.get(self._process.wait(), 1)
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        """Until it ends."""
+        assert process.stdout is not None
+        held = b""
+        while data := os.read(process.stdout.fileno(), 4096):
+            self.heard(data)
+            *lines, held = (held + data).split(b"\n")
+            self.said.extend(line.decode(errors="replace").rstrip() for line in lines)
+        if held:
+            self.said.append(held.decode(errors="replace"))
+
+
+@contextlib.contextmanager
+def cable(node: Node) -> Iterator[str]:
+    """The node's console as a serial port; its name. The port stays while the node starts again."""
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(ours, False)  # what nobody reads is lost, as on a real one
+    pulled = threading.Event()
+
+    def carry() -> None:
+        while not pulled.is_set():
+            if select.select([ours], [], [], 0.1)[0]:
+                node.send(os.read(ours, 4096))
+
+    def hear(data: bytes) -> None:
+        with contextlib.suppress(OSError):  # full, or pulled
+            os.write(ours, data)
+
+    node.heard = hear
+    carrier = threading.Thread(target=carry, daemon=True)
+    carrier.start()
+    try:
+        yield os.ttyname(theirs)
+    finally:
+        node.heard = lambda data: None
+        pulled.set()
+        carrier.join(10)
+        os.close(theirs)
+        os.close(ours)

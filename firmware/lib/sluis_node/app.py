@@ -260,7 +260,8 @@ class Node:
                 self._blinks -= 1
 
     def restart(self, why: str, last: "Callable[[], None]" = lambda: None) -> None:
-        """Leave, once what is to be said has been said; `last` is done at the very end."""
+        """Leave, as somebody wants it, once what is to be said has been said; `last` is done at the very end."""
+        self._boot.excuse()
         self._ending = (why, last)
 
     def _fell_back(self, why: str) -> None:
@@ -303,7 +304,7 @@ class Node:
             await work
         except Exception as error:
             files.write_crash(error)
-            self.restart("a fault of the firmware: %s %s" % (type(error).__name__, error))
+            self._ending = ("a fault of the firmware: %s %s" % (type(error).__name__, error), lambda: None)
 
     async def _second(self) -> None:
         """What is looked at every second."""
