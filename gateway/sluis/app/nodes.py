@@ -31,10 +31,15 @@ PATIENCE_S: Mapping[str, float] = {"test": 25.0, "config": 15.0, "wipe": 10.0}
 """A test waits for the slowest sensor (five seconds) and moves each actuator; the asker's own patience is 30 s."""
 
 ELSE_S = 6.0
+"""For everything else, and for whether it is there at all: what takes long is not waited for from a node that is
+not."""
 
 HOSTS = 4
 """Ways to the broker that a node is told. Addresses first: many nodes take ten seconds to find that they cannot
-resolve a `.local` name. The name last: it still holds when the gateway has got another address."""
+resolve a `.local` name. The name last: it still holds when the gateway has got another address. A broker that was
+told to listen on one address is found there only."""
+
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104
 
 
 def build_enrolment(
@@ -64,7 +69,9 @@ class NodeAccounts:
 
     @property
     def place(self) -> Place:
-        hosts, port = (*addresses()[: HOSTS - 1], self._hostname), self._broker.ports.tls
+        listens = self._broker.settings.tls_host
+        hosts = (*addresses()[: HOSTS - 1], self._hostname) if listens in EVERYWHERE else (listens,)
+        port = self._broker.ports.tls
         if port <= 0:
             return Place(hosts, max(0, self._broker.ports.plain))
         return Place(hosts, port, self._hostname, ssl.PEM_cert_to_DER_cert(self._ca.read_text()))
@@ -118,8 +125,16 @@ class MqttNodeLine:
         self._link = link
 
     async def ask(self, node_id: str, do: str, said: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        if self.patience_s.get(do, ELSE_S) > ELSE_S:
+            await self._asked(node_id, "about", {})
+        answer = await self._asked(node_id, do, said or {})
+        if answer.get("ok") is not True:
+            raise NodeRefused(f"{node_id} does not do {do!r}: {_why(answer)}")
+        return answer
+
+    async def _asked(self, node_id: str, do: str, said: Mapping[str, Any]) -> Mapping[str, Any]:
         call = uuid4().hex[:12]
-        question = msgspec.json.encode({"call": call, "do": do, **(said or {})})
+        question = msgspec.json.encode({"call": call, "do": do, **said})
         try:
             frame = await self._link.request(
                 question,
@@ -130,10 +145,7 @@ class MqttNodeLine:
             )
         except LinkError as error:
             raise NodeSilent(f"{node_id} did not answer to {do!r}") from error
-        answer = answer_of(frame)
-        if answer.get("ok") is not True:
-            raise NodeRefused(f"{node_id} does not do {do!r}: {_why(answer)}")
-        return answer
+        return answer_of(frame)
 
     async def withdraw(self, node_id: str) -> None:
         for topic in (

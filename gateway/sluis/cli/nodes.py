@@ -61,11 +61,16 @@ def tested(found: dict[str, Any], json_: bool = False) -> None:
     else:
         rows = [[one["part"], one["pin"], "good" if one["ok"] else one["said"], values(one)] for one in found["tests"]]
         table(["Part", "Pin", "Result", "Values"], rows, "Nothing was tested.")
+    passed(found)
+    if not json_:
+        click.echo(f"\n{found['id']} has passed its test.")
+
+
+def passed(found: dict[str, Any]) -> None:
+    """Failure with what to check when the test was not passed."""
     if found["state"] != "proven":
         advice = [f"{one['part']}: {one['check']}" for one in found["tests"] if not one["ok"]]
         raise Failure(f"{found['id']} has not passed its test", "\n".join(advice))
-    if not json_:
-        click.echo(f"\n{found['id']} has passed its test.")
 
 
 def values(line: dict[str, Any]) -> str:

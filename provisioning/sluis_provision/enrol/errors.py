@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sluis.model import AlreadyThere, LinkError, NotFound, Refused
+from sluis.model import AlreadyThere, LinkError, NotFound, ProvisionError, Refused
 
 
 class UnknownNode(NotFound):
@@ -55,3 +55,17 @@ class CodeUsed(Refused):
 
     code = "node.code-used"
     hint = "A set-up code works once. Rotate the node's key for a new one: sluis node rotate NODE"
+
+
+class KeyNotTaken(ProvisionError):
+    """The node did not keep the key that it was given."""
+
+    code = "node.key-not-taken"
+    hint = "Enrol it once more. If it happens again its flash is full or worn: flash it with --erase."
+
+
+class NoFirmware(ProvisionError):
+    """The board runs MicroPython, but no firmware of ours."""
+
+    code = "node.no-firmware"
+    hint = "Flash it first: sluis flash. If it was, its log over the cable says why it does not start."
