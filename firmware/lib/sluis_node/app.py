@@ -85,7 +85,12 @@ class Node:
             if ca is None:
                 self.journal.note("/ca.der is missing: no broker can be trusted")
                 return
-            tls = mqtt.tls_context(ca, files.read("/cert.der") or b"", files.read("/key.der") or b"")
+            try:
+                tls = mqtt.tls_context(ca, files.read("/cert.der") or b"", files.read("/key.der") or b"")
+            except (ValueError, OSError) as error:
+                self.identity.wrong.append(("/ca.der", "or /cert.der or /key.der is damaged (%s)" % error))
+                self.journal.note("%s %s" % self.identity.wrong[-1])
+                return
         client = self.client = mqtt.Client(
             tuple(broker["hosts"]),
             broker.get("port", 8883),
@@ -111,7 +116,7 @@ class Node:
         if not self.way.up():
             return self.way.trouble or "no network yet"
         if self.client is None:
-            return "it has no key yet" if self.identity.net is None else "/ca.der is missing"
+            return "it has no key yet" if self.identity.net is None else "its certificates are missing or damaged"
         return "" if self.client.up else self._broker_trouble or "it has not reached its broker yet"
 
     # -- telling ------------------------------------------------------------------------------------------

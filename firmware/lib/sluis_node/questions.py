@@ -118,7 +118,9 @@ async def _enrol(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     try:
         ca = binascii.a2b_base64(asked.get("ca") or "")
     except (ValueError, TypeError):
-        raise Unanswerable("ca must be base64") from None
+        ca = b"?"
+    if ca and ca[0] != 0x30:
+        raise Unanswerable("ca must be a certificate, base64 of DER")
     identity.enrol(net, ca)
     kept = files.read_json("/net.json") or {}
     mark = binascii.hexlify(hashlib.sha256(b"sluis node key\0" + kept.get("password", "").encode()).digest())

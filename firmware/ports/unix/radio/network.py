@@ -43,7 +43,10 @@ class WLAN:
     def scan(self):
         if not self._active:
             raise OSError("the radio is off")
-        return [(each["ssid"].encode(), b"\x00" * 6, 1, each["rssi"], 5, 0) for each in _in_the_air()]
+        return [
+            (each["ssid"].encode(), b"\x00" * 6, 1, each["rssi"], 3 if each.get("password") else 0, 0)
+            for each in _in_the_air()
+        ]
 
     def connect(self, ssid, key=None):
         self._wish = (ssid, key or "")

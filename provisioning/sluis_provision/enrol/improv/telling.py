@@ -58,5 +58,5 @@ def _advice(heard: dict[str, Seen], networks: Sequence[Network]) -> str:
     if any(one.ssid in heard for one in networks):
         again = "correct it with: sluis node network-add SSID, or give --ssid"
         return f"A network that is heard and does not take it has another password: {again}."
-    names = ", ".join(list(heard)[:5]) or "none at all"
+    names = ", ".join(list(reversed(heard))[:5]) or "none at all"
     return f"None of these is in its reach; it hears {names}. Is the access point on, and does it have 2.4 GHz?"
