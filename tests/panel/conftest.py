@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
 from sluis.app.scanning import Scanning
+from sluis.app.supply import Supply
 from sluis.control import Control
 from sluis.intake import Register
 from sluis.intake.ports import Batch, Row
@@ -74,6 +75,7 @@ from sluis_drivers.sluis.node import Node as NodeDriver
 from sluis_provision.enrol import Enrolment, SiteSecret
 from sluis_provision.enrol.errors import NodeSilent
 from sluis_provision.enrol.issued import Place
+from sluis_provision.supply.settings import SupplySettings
 from tests.rest import CountingDatabase, resting
 
 PASSWORD = "a perfectly long password"
@@ -391,6 +393,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         recovery=LinkSteps(database),
         scanning=Scanning(Scan(register, clock), System().links, audit, lambda: ()),
         papers=build_papers("Kanaalschool", database, register, control, audit, clock, folder / "pki"),
+        supply=Supply(folder / "supply", SupplySettings(), audit, clock),
         door=door,
         broker=BrokerAccounts(),
         nodes=Enrolment(

@@ -116,6 +116,15 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/wifi-networks": Role.TECHNICIAN,
     "POST /api/v1/wifi-networks": Role.TECHNICIAN,
     "DELETE /api/v1/wifi-networks": Role.TECHNICIAN,
+    "GET /api/v1/release-trust": Role.TECHNICIAN,
+    "GET /api/v1/bundles": Role.TECHNICIAN,
+    "POST /api/v1/bundles/look": Role.TECHNICIAN,
+    "POST /api/v1/bundles/import": Role.TECHNICIAN,
+    "POST /api/v1/bundles/upload": Role.TECHNICIAN,
+    "GET /api/v1/bundles/{bundle}": Role.TECHNICIAN,
+    "GET /api/v1/bundles/{bundle}/file": Role.TECHNICIAN,
+    "DELETE /api/v1/bundles/{bundle}": Role.TECHNICIAN,
+    "PUT /api/v1/release-trust": Role.ADMIN,
     "GET /api/v1/settings": Role.ADMIN,
     "GET /api/v1/backups": Role.ADMIN,
     "POST /api/v1/backups": Role.ADMIN,
@@ -161,6 +170,9 @@ BODIES = {
     "POST /api/v1/nodes/{node}/replace": {"by": "e661410403020100"},
     "PUT /api/v1/nodes/{node}/config": {"config": {}},
     "POST /api/v1/wifi-networks": {"ssid": "x"},
+    "POST /api/v1/bundles/look": {"source": "/nowhere"},
+    "POST /api/v1/bundles/import": {"source": "/nowhere"},
+    "PUT /api/v1/release-trust": {"root": "", "print": ""},
     "POST /api/v1/users": {"name": "x", "password": "x", "role": "viewer"},
     "PATCH /api/v1/users/{name}": {},
     "PUT /api/v1/users/{name}/password": {"password": "x"},
@@ -185,6 +197,7 @@ async def call(client: httpx.AsyncClient, route: str) -> httpx.Response:
     for name in ("device", "point", "command", "rule", "name", "username", "driver", "link", "node"):
         path = path.replace(f"{{{name}}}", "nothing")
     path = path.replace("{alert}", "9").replace("{session}", "9999").replace("{walk}", "abc").replace("{number}", "0")
+    path = path.replace("{bundle}", "any-1-1.sluis")
     return await client.request(method, path, json=BODIES.get(route))
 
 

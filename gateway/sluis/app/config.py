@@ -23,6 +23,7 @@ from sluis.store.backups import BackupSettings
 from sluis.store.settings import StoreSettings
 from sluis.upstream.settings import HomeAssistantSettings
 from sluis.watch.settings import NotifySettings
+from sluis_provision.supply.settings import SupplySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Settings:
     """Notifications."""
     homeassistant: HomeAssistantSettings = field(default_factory=HomeAssistantSettings)
     """Home Assistant."""
+    supply: SupplySettings = field(default_factory=SupplySettings)
+    """Releases for nodes."""
 
 
 def load(path: Path) -> Settings:

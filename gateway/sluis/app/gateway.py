@@ -32,6 +32,7 @@ from sluis.app.places import Places
 from sluis.app.publishing import Publishing
 from sluis.app.recordings import Recordings
 from sluis.app.scanning import Scanning
+from sluis.app.supply import Supply
 from sluis.app.system import System
 from sluis.app.timekeeper import Timekeeper
 from sluis.app.watching import build_watching
@@ -295,6 +296,7 @@ class Gateway:
                 self.clock,
                 self.places.pki,
             ),
+            supply=Supply(self.places.supply, self.settings.supply, self.audit, self.clock),
             door=self.door,
             broker=self._broker_accounts(),
             nodes=self._enrolment(),

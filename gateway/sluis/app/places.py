@@ -42,6 +42,11 @@ class Places:
         return self.root / "recordings"
 
     @property
+    def supply(self) -> Path:
+        """Whom releases are trusted by, and the bundles; made when first needed."""
+        return self.root / "supply"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 

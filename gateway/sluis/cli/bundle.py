@@ -12,6 +12,8 @@ import click
 
 from sluis.cli.bundle_keys import key
 from sluis.cli.bundle_make import build, diff, inspect, sign, verify
+from sluis.cli.bundle_repo import repo
+from sluis.cli.bundle_site import export, import_release, is_release, list_, look, remove, trust
 from sluis.cli.lazy import EXIT_FINDING, Failure
 from sluis.cli.show import as_json, out, size, table
 from sluis.cli.where import Where
@@ -22,12 +24,12 @@ def bundle() -> None:
     """What boards are flashed with (images), and what nodes are updated with (signed bundles).
 
     \b
-    On a release machine:   sluis bundle build, sign, inspect, verify, diff, key
-    On a gateway:           sluis bundle images, import
+    On a release machine:   sluis bundle build, sign, inspect, verify, diff, key, repo
+    On a gateway:           sluis bundle trust, look, import, list, export, remove, images
     """
 
 
-for command in (build, sign, inspect, verify, diff, key):
+for command in (build, sign, inspect, verify, diff, key, repo, trust, look, list_, export, remove):
     bundle.add_command(command)
 
 
@@ -72,7 +74,10 @@ def images(where: Where, json_: bool) -> None:
 
 
 @bundle.command("import")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("source", default="")
+@click.option("--name", "names", multiple=True, help="Only this bundle of a repository. Repeatable.")
+@click.option("--allow-older", is_flag=True, help="Take a bundle that is older than what was here; with a --reason.")
+@click.option("--reason", default="", help="Why an older one; stands in the audit log.")
 @click.option(
     "--approve",
     multiple=True,
@@ -81,16 +86,35 @@ def images(where: Where, json_: bool) -> None:
 )
 @as_json
 @click.pass_obj
-def import_(where: Where, path: Path, approve: tuple[str, ...], json_: bool) -> None:
-    """Take in images from PATH, a file or a folder such as a USB stick.
+def import_(
+    where: Where,
+    source: str,
+    names: tuple[str, ...],
+    allow_older: bool,
+    reason: str,
+    approve: tuple[str, ...],
+    json_: bool,
+) -> None:
+    """Take in bundles or images from SOURCE: a file, a folder such as a USB stick, or a repository's address.
 
-    Each is known by its SHA-256; one that differs from the catalogue's is refused. Exit code 1 when any was refused, or
-    nothing was found.
+    A bundle (.sluis), or a repository of them, goes to the running gateway, which takes it only when those whom it
+    trusts signed it. Without SOURCE: the repository in the gateway's settings, the newest bundle for each board.
+    An image is known by its SHA-256; one that differs from the catalogue's is refused.
+    Exit code 1 when any was refused, or nothing was found.
 
     \b
-    sluis bundle import /media/usb
+    sluis bundle import
+    sluis bundle import /media/stick/release
+    sluis bundle import any-0.2.0-12.sluis
     sluis bundle import RPI_PICO_W-20260824-v1.29.0.uf2
     """
+    if is_release(source):
+        import_release(where, source, names, allow_older, reason, json_)
+    else:
+        _import_images(where, Path(source), approve, json_)
+
+
+def _import_images(where: Where, path: Path, approve: tuple[str, ...], json_: bool) -> None:
     from sluis_provision.images.catalogue import catalogue
     from sluis_provision.images.store import Approval, Store
 

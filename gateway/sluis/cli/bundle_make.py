@@ -194,13 +194,22 @@ def verify(
 
 def trusted(where: Where, key_files: tuple[Path, ...], threshold: int, root: Path | None) -> Trust:
     """Whose word counts: these keys, this root's, or the gateway's."""
-    from sluis.wire.signed import trust_of
+    from sluis.wire.signed import parse_trust, trust_of
 
     if key_files and root is not None:
         raise click.UsageError("--key and --root do not go together")
     if key_files:
         return trust_of([key.raw for key in public_keys(key_files)], threshold)
-    raise click.UsageError("say whom to trust: --key or --root")
+    if root is not None:
+        from sluis_provision.release import roles
+        from sluis_provision.supply.site import find_root
+
+        return roles.trust_of(roles.root_in(find_root(root)).signed)
+    with where.client() as client:
+        held = client.get("release-trust")
+    if held is None:
+        raise Failure("the gateway trusts nobody's releases yet", "Say whom to trust: --key or --root.")
+    return parse_trust(held["node_trust"])
 
 
 @click.command("diff")

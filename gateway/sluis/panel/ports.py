@@ -33,6 +33,7 @@ from sluis.panel.reports import (
     StorageReport,
     SystemReport,
 )
+from sluis.panel.supply import Supply
 from sluis.runtime import Bus, Clock, Step
 from sluis.sdk import Driver
 from sluis.twins import Twin
@@ -481,6 +482,7 @@ class House:
     recovery: Recovery
     scanning: Scanning
     papers: Papers
+    supply: Supply
     door: Door
     broker: BrokerAccounts | None = None
     """None where the broker is somebody else's."""
@@ -510,6 +512,7 @@ __all__ = [
     "Share",
     "Stamp",
     "StoredReading",
+    "Supply",
     "System",
     "Wellness",
 ]

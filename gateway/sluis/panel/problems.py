@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from sluis.model import (
     AlreadyThere,
+    BundleError,
     CommandError,
     ConfigError,
     Expired,
@@ -46,6 +47,7 @@ STATUS: tuple[tuple[type[SluisError], int], ...] = (
     (ReadOnly, 409),
     (Refused, 403),
     (Expired, 504),
+    (BundleError, 409),
     (CommandError, 422),
     (ConfigError, 422),
     (LinkError, 503),

@@ -12,6 +12,7 @@ from sluis.panel.api import (
     alerts,
     audit,
     broker,
+    bundles,
     commands,
     devices,
     drivers,
@@ -54,6 +55,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     recordings.router,
     broker.router,
     nodes.router,
+    bundles.router,
     live.router,
     health.router,
 )

@@ -23,10 +23,9 @@ from sluis.model import SluisError, StoreError
 from sluis.wire.manifest import OutOfDate
 from sluis.wire.signed import Damaged, Trust
 from sluis_provision.bundle import archive
-from sluis_provision.bundle.archive import Bundle
+from sluis_provision.bundle.archive import BUNDLE_BYTES_MAX, Bundle
 from sluis_provision.files import write_whole
 from sluis_provision.supply.problem import Different, NoRoom, NoSuchBundle, Older
-from sluis_provision.supply.visit import BUNDLE_BYTES_MAX
 
 SPARE_BYTES = 64 * 1024 * 1024
 """What must stay free on the card: readings are written there all the time, and they come first."""

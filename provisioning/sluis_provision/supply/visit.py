@@ -25,14 +25,12 @@ from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 from sluis.model import SluisError
 from sluis.wire.manifest import OutOfDate
 from sluis.wire.signed import Damaged, Untrusted
+from sluis_provision.bundle.archive import BUNDLE_BYTES_MAX
 from sluis_provision.release.repository import CUSTOM, MADE
 from sluis_provision.supply.problem import NoSuchBundle, StaleRepository, Unreachable
 from sluis_provision.supply.site import Site
 
 NEVER_EXPIRED = datetime(1970, 1, 1, tzinfo=UTC)
-
-BUNDLE_BYTES_MAX = 64 * 1024 * 1024
-"""A node holds a few megabytes at most; what is larger is a mistake, or fills the card."""
 
 TRUST_BYTES_MAX = 64 * 1024
 PATIENCE_S = 30
@@ -190,6 +188,16 @@ def freshness(site: Site, now: datetime | None) -> Freshness | None:
     if made is not None and made.tzinfo is None:
         made = None
     return Freshness(stamp.version, made, until, None if now is None else now >= until)
+
+
+def newest(offers: tuple[Offer, ...]) -> list[str]:
+    """Names of the newest bundle for each board."""
+    found: dict[str, Offer] = {}
+    for offer in offers:
+        held = found.get(offer.told.get("board", ""))
+        if held is None or offer.told.get("sequence", 0) > held.told.get("sequence", 0):
+            found[offer.told.get("board", "")] = offer
+    return [offer.name for offer in found.values()]
 
 
 @contextmanager

@@ -27,6 +27,9 @@ CanSeeAccounts = Annotated[Actor, Depends(require(Role.TECHNICIAN, "broker:read"
 CanGiveAccounts = Annotated[Actor, Depends(require(Role.TECHNICIAN, "broker:write"))]
 CanSeeNodes = Annotated[Actor, Depends(require(Role.TECHNICIAN, "nodes:read"))]
 CanManageNodes = Annotated[Actor, Depends(require(Role.TECHNICIAN, "nodes:write"))]
+CanSeeBundles = Annotated[Actor, Depends(require(Role.TECHNICIAN, "bundles:read"))]
+CanImportBundles = Annotated[Actor, Depends(require(Role.TECHNICIAN, "bundles:write"))]
+CanChooseReleases = Annotated[Actor, Depends(require(Role.ADMIN, "bundles:write"))]
 CanSeeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:read"))]
 CanChangeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:write"))]
 CanSeeTokens = Annotated[Actor, Depends(require(Role.ADMIN, "tokens:read"))]
@@ -45,6 +48,7 @@ NOUNS = tuple(
         "system",
         "broker",
         "nodes",
+        "bundles",
         "backups",
         "users",
         "tokens",
