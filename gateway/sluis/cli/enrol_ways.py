@@ -234,7 +234,7 @@ async def _in_the_air(target: str, wish: Wish) -> AsyncIterator[OverAir]:
                 "several devices offer Improv", "Name one of them: " + "; ".join(one.sentence() for one in found)
             )
         wish.said(f"connects to {found[0].sentence()}")
-        async with connected(backend, found[0].address) as peer:
-            device = OverAir(found[0].address, peer)
-            await device.begin()
+        device = OverAir(found[0].address)
+        async with connected(backend, found[0].address, device.lost) as peer:
+            await device.begin(peer)
             yield device

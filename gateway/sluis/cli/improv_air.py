@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -79,9 +79,9 @@ async def offering(adapter: str, address: str) -> AsyncIterator[tuple[BleBackend
 
 
 @asynccontextmanager
-async def connected(backend: BleBackend, address: str) -> AsyncIterator[BlePeer]:
-    """A connection to a device that was heard just now. LinkError."""
-    peer = await backend.connect(address, pairing=None, lost=lambda: None)
+async def connected(backend: BleBackend, address: str, lost: Callable[[], None]) -> AsyncIterator[BlePeer]:
+    """A connection to a device that was heard just now; `lost` is called when it ends by itself. LinkError."""
+    peer = await backend.connect(address, pairing=None, lost=lost)
     try:
         yield peer
     finally:

@@ -11,7 +11,7 @@ from sluis.model.nodes import NODE_ID
 from sluis.wire.improv.line import Packet
 from sluis.wire.improv.rpc import About, Ask, Fault, Result, Seen, State, about, command, fault_of, join, read_result
 from sluis.wire.improv.rpc import seen as networks_in
-from sluis_provision.enrol.improv.problem import BadAnswer, Locked, NoImprov, NotJoined
+from sluis_provision.enrol.improv.problem import BadAnswer, Gone, Locked, NoImprov, NotJoined
 
 ANSWER_S = 3.0
 """Until anything comes back at all. A device says at once that it has heard; one that is just scanning for its own
@@ -32,12 +32,15 @@ class Device:
 
     name = ""
     """What people call the way: a port, or an address."""
+    _has_joined = False
+    """Whether it said so since it was told a network."""
 
     async def send(self, rpc: bytes) -> None:
         raise NotImplementedError
 
     async def next(self) -> tuple[int, bytes]:
-        """The next thing it says: a `Packet` (or a number that is none) and its data, without checksums."""
+        """The next thing it says: a `Packet` (or a number that is none) and its data, without checksums. Gone when the
+        connection is."""
         raise NotImplementedError
 
     async def state(self) -> State:
@@ -88,7 +91,7 @@ class Device:
         like when it refuses. What is damaged on the way is asked for again."""
         for _ in range(TRIES):
             await self.send(rpc)
-            heard = False
+            heard = self._has_joined = False
             try:
                 async with asyncio.timeout(ANSWER_S) as patience:
                     kind, data = await self.next()
@@ -96,6 +99,10 @@ class Device:
                     patience.reschedule(asyncio.get_running_loop().time() + within_s)
                     if (found := await self._results(kind, data, asked, last)) is not None:
                         return found
+            except Gone:
+                if not self._has_joined:
+                    raise
+                return [Result(asked)]  # some leave as soon as they have what they wanted
             except TimeoutError:
                 if heard and asked == Ask.JOIN:
                     break  # it is still trying, or has hung: asking again would not help
@@ -110,6 +117,8 @@ class Device:
                 if fault is Fault.BAD_PACKET:
                     return None
                 self._judge(fault, asked)
+            elif kind == Packet.STATE and data:
+                self._has_joined = asked == Ask.JOIN and data[0] == State.JOINED
             elif kind == Packet.RESULT and (told := _read(data)) is not None and told.asked == asked:
                 found.append(told)
                 if last(told):

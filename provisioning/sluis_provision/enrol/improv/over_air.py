@@ -15,6 +15,7 @@ from sluis.wire.improv.line import Packet
 from sluis.wire.improv.radio import CAPABILITIES, COMMAND, ERROR, RESULT, STATE, Assembler, ble, pieces, unpacked, whole
 from sluis.wire.improv.rpc import Ask, Can, Result, State, command, state_of
 from sluis_provision.enrol.improv.device import Device
+from sluis_provision.enrol.improv.problem import Gone
 
 REST_S = 1.0
 """For the next piece of a result. Notifications of one connection follow each other in tens of milliseconds."""
@@ -29,16 +30,20 @@ class Peer(Protocol):
 
 
 class OverAir(Device):
-    """Call `begin` first."""
+    """Call `begin` first, and `lost` when the connection has ended."""
 
-    def __init__(self, name: str, peer: Peer) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
         self.can = Can(0)
-        self._peer = peer
-        self._heard: asyncio.Queue[tuple[Packet, bytes]] = asyncio.Queue()
+        self._peer: Peer
+        self._heard: asyncio.Queue[tuple[Packet, bytes] | None] = asyncio.Queue()
 
-    async def begin(self) -> None:
+    def lost(self) -> None:
+        self._heard.put_nowait(None)
+
+    async def begin(self, peer: Peer) -> None:
         """See what it can, and have it tell what changes."""
+        self._peer = peer
         for uuid, kind in ((STATE, Packet.STATE), (ERROR, Packet.ERROR), (RESULT, Packet.RESULT)):
             await self._peer.notify(uuid, self._listener(kind))
         told = await self._peer.read(CAPABILITIES)
@@ -54,8 +59,15 @@ class OverAir(Device):
             await self._peer.write(COMMAND, piece)
 
     async def next(self) -> tuple[int, bytes]:
-        kind, data = await self._heard.get()
+        kind, data = await self._next()
         return kind, await self._whole(data) if kind is Packet.RESULT else data
+
+    async def _next(self) -> tuple[Packet, bytes]:
+        heard = await self._heard.get()
+        if heard is None:
+            self.lost()  # for whoever asks next
+            raise Gone(f"{self.name} has ended the connection")
+        return heard
 
     async def _whole(self, data: bytes) -> bytes:
         """A result without its checksum; empty when it stays damaged."""
@@ -64,7 +76,7 @@ class OverAir(Device):
             found = assembler.feed(data)
             async with asyncio.timeout(REST_S):
                 while found is None:
-                    kind, more = await self._heard.get()
+                    kind, more = await self._next()
                     found = assembler.feed(more) if kind is Packet.RESULT else None
             return found
         except FrameError:

@@ -15,6 +15,13 @@ class NoImprov(ProvisionError):
     )
 
 
+class Gone(NoImprov):
+    """The connection ended in the middle."""
+
+    code = "improv.gone"
+    hint = "Come nearer, and try again: a device takes a network whole or not at all."
+
+
 class NotHeard(ProvisionError):
     """No such device offers Improv over Bluetooth."""
 

@@ -1,0 +1,206 @@
+"""Improv over Bluetooth: the node's own peripheral and the technician's adapter, on two virtual controllers of Bumble.
+
+The node's side runs on CPython: the unix port of MicroPython has no Bluetooth. It is the firmware's own code, on a
+stand-in for the module `bluetooth` (`bumble_bluetooth`); its codec runs on MicroPython too (`tests/firmware`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sluis.cli.improv_air import connected, offering
+from sluis.model import LinkError
+from sluis.wire.improv.radio import COMMAND
+from sluis.wire.improv.rpc import Can, Seen, State
+from sluis_provision.enrol.improv import OverAir, device, node_of, tell
+from sluis_provision.enrol.improv.problem import BadAnswer, Gone, Joined, Locked, NotJoined
+from sluis_provision.enrol.issued import Network
+from tests.conftest import a_free_port
+from tests.firmware.vm import LIB
+from tests.links.ble.air import Adapter, Air, Peripheral
+
+from .bumble_bluetooth import Bluetooth
+
+pytestmark = pytest.mark.timeout(60)
+
+ADDRESS = "C4:11:11:11:11:21"
+HOST = "sluis-e66118604b4a2c21"
+PASSWORD = "a perfectly long password of Wi-Fi"
+NETWORKS = [("attic", -50, 3), ("guests", -70, 0), *((f"a neighbour's network {n}", -80 - n, 4) for n in range(9))]
+
+Eventually = Callable[..., Awaitable[None]]
+
+
+@dataclass
+class Radio:
+    """A node's Wi-Fi, as `net.Wifi` is, in a house with some access points."""
+
+    wireless = True
+    seeking: bool = True
+    joined: str = ""
+    known: list[dict[str, str]] = field(default_factory=list)
+    joining: Callable[[], Awaitable[None]] | None = None
+    """What happens while it joins."""
+
+    def up(self) -> bool:
+        return bool(self.joined)
+
+    async def scan(self) -> list[tuple[str, int, int]]:
+        return NETWORKS
+
+    async def join(self, ssid: str, password: str) -> bool:
+        if self.joining is not None:
+            await self.joining()
+        if (ssid, password) in (("attic", PASSWORD), ("guests", "")):
+            self.joined, self.seeking = ssid, False
+        return self.up()
+
+    def know(self, network: dict[str, str]) -> None:
+        self.known.append(network)
+
+
+@dataclass
+class Board:
+    """The node's side of it."""
+
+    peripheral: Peripheral
+    way: Radio
+    bluetooth: Bluetooth
+    offer: Any
+    kept: list[tuple[str, str]]
+    blinks: list[int]
+    up_s: int = 5
+
+
+@pytest.fixture
+def firmware() -> Iterator[Any]:
+    """The firmware's modules, as they are on a node."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(LIB))
+    try:
+        from sluis_node import improv, improv_ble  # type: ignore[import-not-found]
+
+        yield SimpleNamespace(improv=improv, improv_ble=improv_ble)
+    finally:
+        sys.path.remove(str(LIB))
+        for name in set(sys.modules) - before:
+            if name.startswith("sluis_node"):
+                del sys.modules[name]
+
+
+@pytest.fixture
+async def air() -> AsyncIterator[Air]:
+    made = Air()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def adapter(air: Air) -> Adapter:
+    return await air.adapter(a_free_port())
+
+
+@pytest.fixture
+async def board(air: Air, firmware: Any) -> AsyncIterator[Board]:
+    peripheral = await air.peripheral(ADDRESS)
+    way, bluetooth, kept, blinks = Radio(), Bluetooth(peripheral.device), [], []
+
+    def identify(for_s: int) -> bool:
+        blinks.append(for_s)
+        return True
+
+    card = SimpleNamespace(name="Boiler room", hardware="Raspberry Pi Pico W with RP2040")
+    offer = firmware.improv.Improv(way, HOST, card, identify, lambda *told: kept.append(told), True)
+    made = Board(peripheral, way, bluetooth, offer, kept, blinks)
+    radio = firmware.improv_ble.Radio(bluetooth, offer, HOST, lambda: made.up_s)
+    running = asyncio.ensure_future(radio.run(way))
+    yield made
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def beside(adapter: Adapter, address: str = ADDRESS) -> AsyncIterator[OverAir]:
+    """A technician's machine, connected to the node."""
+    async with offering(adapter.spec, address) as (backend, found):
+        (offer,) = found
+        told = OverAir(offer.address)
+        async with connected(backend, offer.address, told.lost) as peer:
+            await told.begin(peer)
+            yield told
+
+
+async def test_a_network_is_told_over_bluetooth(board: Board, adapter: Adapter, eventually: Eventually) -> None:
+    async with beside(adapter) as told:
+        assert told.can == Can.IDENTIFY | Can.ABOUT | Can.SCAN | Can.HOSTNAME
+        assert await told.state() is State.READY
+        about = await told.about()
+        assert (about.firmware, about.hardware, about.name) == ("Sluis node", "RP2040", "Boiler room")
+        assert node_of(await told.host()) == "e66118604b4a2c21"
+        heard = await told.scan()
+        assert heard[:2] == (Seen("attic", -50, True), Seen("guests", -70, False))
+        assert 5 < len(heard) < len(NETWORKS), "as many as fit into one answer"
+        assert await told.identify()
+        await eventually(lambda: board.blinks == [10])
+        with pytest.raises(NotJoined, match=r"could not join attic \(heard at -50 dBm\)"):
+            await tell(told, [Network("attic", "a wrong password")])
+        with pytest.raises(BadAnswer, match="bad hostname"):
+            await told.rename("lamp")
+        assert await told.state() is State.READY
+        assert await tell(told, [Network("attic", PASSWORD)]) == ("attic", "")
+        assert await told.state() is State.JOINED
+        with pytest.raises(Joined):
+            await tell(told, [Network("attic", PASSWORD)])
+    assert board.kept == [("attic", PASSWORD)]
+    assert board.way.known == [{"ssid": "attic", "password": PASSWORD}]
+    assert [one[-6] for one in board.bluetooth.advertised[:1]] == [State.READY]
+
+
+async def test_it_is_found_without_its_address(board: Board, adapter: Adapter) -> None:
+    async with offering(adapter.spec, "") as (_, found):
+        (only,) = found
+    assert (only.address, only.state) == (ADDRESS, State.READY)
+    assert only.sentence().startswith(f"{ADDRESS} (ready")
+
+
+async def test_one_with_a_key_is_locked_a_while_after_its_start(board: Board, adapter: Adapter) -> None:
+    board.up_s = 601
+    async with beside(adapter) as told:
+        assert await told.state() is State.LOCKED
+        with pytest.raises(Locked, match="beside it"):
+            await tell(told, [Network("attic", PASSWORD)])
+        with pytest.raises(Locked, match="is locked"):
+            await told.join("attic", PASSWORD)
+        assert await told.host() == HOST, "it may still be asked who it is"
+    assert board.kept == []
+    board.up_s = 2  # switched off and on
+    async with beside(adapter) as told:
+        assert await tell(told, [Network("attic", PASSWORD)]) == ("attic", "")
+
+
+async def test_a_damaged_command_is_asked_again(board: Board, adapter: Adapter) -> None:
+    async with beside(adapter) as told:
+        await told._peer.write(COMMAND, b"\x03\x00\x04")  # the sum is 3
+        kind, data = await told.next()
+        while data != b"\x01":
+            kind, data = await told.next()
+        assert kind == device.Packet.ERROR
+        assert (await told.about()).name == "Boiler room"
+
+
+async def test_a_connection_that_ends_while_it_joins(board: Board, adapter: Adapter, eventually: Eventually) -> None:
+    board.way.joining = board.peripheral.drop
+    async with beside(adapter) as told:
+        with pytest.raises((Gone, LinkError)):
+            await told.join("attic", PASSWORD)
+    # It tried all the same, and the next who comes is told so.
+    await eventually(lambda: board.way.joined == "attic")
+    assert board.kept == [("attic", PASSWORD)]
