@@ -161,6 +161,16 @@ async def test_from_the_release_machine_to_the_gateway(desk: Desk, site: Site, r
     assert (await run("bundle", "trust")).stdout.count("anna") == 1
 
 
+async def test_a_large_bundle_is_read_by_the_gateway_itself(desk: Desk, site: Site, run: Run) -> None:
+    desk.begin()
+    desk.out(12)
+    await run("bundle", "trust", str(desk.folder / "release"), typed="y\n")
+    (desk.folder / "files" / "large.bin").write_bytes(bytes(1_200_000))
+    done = await run("bundle", "import", desk.bundle(13))
+    assert done.exit_code == 0 and "imported" in done.stdout, done.output
+    assert json.loads((await run("bundle", "list", "--json")).stdout)[0]["bytes"] > 1_200_000
+
+
 async def test_an_older_bundle_is_a_decision(desk: Desk, site: Site, run: Run) -> None:
     desk.begin()
     desk.out(13)

@@ -140,6 +140,17 @@ async def test_one_bundle_is_sent(admin: Browser, release: Release) -> None:
     assert (await admin.post(late, files={"bundle": release.bundle(13).read_bytes()})).status_code == 201
 
 
+async def test_one_bundle_on_a_stick_is_read(site: Site, admin: Browser, release: Release) -> None:
+    await trusting(admin, release)
+    file = release.bundle(14)
+    (taken,) = (await admin.post("/api/v1/bundles/import", json={"source": str(file)})).json()
+    assert (taken["name"], taken["outcome"]) == ("14.sluis", "imported")
+    (held,) = (await admin.get("/api/v1/bundles")).json()
+    assert (held["name"], held["source"]) == ("any-0.14.0-14.sluis", str(file))
+    (gone,) = (await admin.post("/api/v1/bundles/import", json={"source": str(file) + "x.sluis"})).json()
+    assert (gone["outcome"], gone["code"]) == ("refused", "bundle.damaged")
+
+
 async def test_a_technician_goes_to_no_other_address(site: Site, release: Release) -> None:
     technician = await site.program(Role.TECHNICIAN)
     answer = await technician.post("/api/v1/bundles/look", json={"source": "http://192.0.2.1/"})

@@ -26,7 +26,8 @@ from sluis.panel.supply import (
 )
 from sluis.runtime import Clock
 from sluis.store.audit import AuditLog
-from sluis_provision.supply.imported import Bring, Imported, Record, Word
+from sluis_provision.bundle.archive import SUFFIX
+from sluis_provision.supply.imported import Bring, Imported, Record, Word, copying
 from sluis_provision.supply.problem import NothingTrusted
 from sluis_provision.supply.settings import SupplySettings
 
@@ -91,7 +92,8 @@ class Supply:
     async def bring(
         self, source: str, names: Sequence[str], actor: Actor, *, allow_older: bool = False, reason: str = ""
     ) -> list[TakenReport]:
-        """Import bundles of a repository: those named, else the newest for each board. What became of each."""
+        """Import bundles of a repository: those named, else the newest for each board; or the one bundle that `source`
+        is. What became of each."""
         source = source or self.repository
         word = self._word(actor, source, allow_older, reason)
         async with self._turn:
@@ -178,6 +180,8 @@ class Supply:
     def _bring(
         self, source: str, names: Sequence[str], now: datetime | None, word: Word
     ) -> list[tuple[Record | None, TakenReport]]:
+        if source.endswith(SUFFIX) and "://" not in source:
+            return [self._one(Path(source).name, copying(Path(source)), now, word)]
         from sluis_provision.supply.visit import Visit, newest
 
         visit = Visit(self.site, source, now)

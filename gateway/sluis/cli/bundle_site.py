@@ -16,6 +16,9 @@ from sluis.cli.where import Where
 
 SUFFIX = ".sluis"
 
+SEND_BYTES_MAX = 900_000
+"""Of a file: a request to the gateway may have a mebibyte, unless its settings say otherwise."""
+
 IMPORT_S = 600.0
 """Patience while the gateway fetches over a slow line."""
 
@@ -183,7 +186,7 @@ def import_release(
     with where.client() as client:
         if source and "://" not in source and not (path / "metadata").is_dir():
             files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
-            taken = [_uploaded(client, file, allow_older, reason) for file in files]
+            taken = [_sent(client, file, allow_older, reason) for file in files]
         else:
             body = {"source": absolute(source), "names": list(names), "allow_older": allow_older, "reason": reason}
             taken = _asked(client, "import", body)
@@ -195,13 +198,21 @@ def import_release(
         raise click.exceptions.Exit(EXIT_FINDING)
 
 
-def _uploaded(client: Any, file: Path, allow_older: bool, reason: str) -> dict[str, Any]:
-    from sluis.cli.client import ApiError
-
+def _sent(client: Any, file: Path, allow_older: bool, reason: str) -> dict[str, Any]:
+    """What became of one bundle: sent, or, where it is too large for that, read by the gateway itself."""
     try:
         content = file.read_bytes()
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}", "Is the stick plugged in and mounted?") from error
+    if len(content) > SEND_BYTES_MAX:
+        body = {"source": absolute(str(file)), "allow_older": allow_older, "reason": reason}
+        return dict(_asked(client, "import", body)[0])
+    return _uploaded(client, file, content, allow_older, reason)
+
+
+def _uploaded(client: Any, file: Path, content: bytes, allow_older: bool, reason: str) -> dict[str, Any]:
+    from sluis.cli.client import ApiError
+
     params = {"allow_older": allow_older or None, "reason": reason}
     try:
         made = json.loads(

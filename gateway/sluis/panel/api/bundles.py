@@ -127,7 +127,8 @@ class Where(In):
 
     source: Source = Field(
         default="",
-        description="Address, or folder on the gateway such as a stick; empty for the address in the settings.",
+        description="Address, folder on the gateway such as a stick, or a bundle in one; empty for the address in the "
+        "settings.",
         examples=["/media/stick/release"],
     )
 
