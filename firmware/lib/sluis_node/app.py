@@ -294,7 +294,7 @@ class Node:
         why, last = self._ending
         self.journal.note("restarting: " + why)
         self.runner.stop()
-        if self.client is not None:
+        if self.client is not None and self.client.up:
             self.client.publish(self._branch + "/status", b"offline", retain=True, keep=False)
             await self.client.flush(3)
             self.client.close()

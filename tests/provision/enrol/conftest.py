@@ -80,7 +80,7 @@ class Site:
 
     def hurry(self, patience_s: float) -> None:
         """How long nodes may take to answer, from now on."""
-        self.line.patience_s = dict.fromkeys(("test", "config", "wipe", "identify"), patience_s)
+        self.line.patience_s = dict.fromkeys(("about", "test", "config", "wipe", "identify"), patience_s)
 
     async def restart_register(self) -> None:
         """The register as after a restart of the gateway."""

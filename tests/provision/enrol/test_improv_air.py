@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from sluis.cli import improv_air
 from sluis.cli.improv_air import connected, offering
 from sluis.model import LinkError
 from sluis.wire.improv.radio import COMMAND
@@ -164,7 +165,8 @@ async def test_a_network_is_told_over_bluetooth(board: Board, adapter: Adapter, 
     assert [one[-6] for one in board.bluetooth.advertised[:1]] == [State.READY]
 
 
-async def test_it_is_found_without_its_address(board: Board, adapter: Adapter) -> None:
+async def test_it_is_found_without_its_address(board: Board, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(improv_air, "MORE_S", 0.1)
     async with offering(adapter.spec, "") as (_, found):
         (only,) = found
     assert (only.address, only.state) == (ADDRESS, State.READY)

@@ -92,7 +92,15 @@ async def test_a_network_is_told_and_kept(node: Node, port: Port, eventually: Ev
     assert await tell(told, [KNOWN], again=True) == ("attic", "")
     kept = json.loads(node.read("/wifi.json") or b"")
     assert kept == [{"ssid": "attic", "password": "attic is it"}, {"ssid": "cellar", "password": "cellar is it"}]
-    # A network that is gone is not forgotten, and another that was told is joined by itself.
+
+
+@pytest.mark.soak
+async def test_networks_that_were_told_are_joined_as_they_come_and_go(
+    node: Node, port: Port, eventually: Eventually
+) -> None:
+    told = OverCable(port)
+    for network in (Network("cellar", "cellar is it"), KNOWN):
+        await tell(told, [network], again=True)
     node.show_world({"wifi": {"networks": [CELLAR]}})
     await eventually(lambda: any("Wi-Fi cellar, -61 dBm" in line for line in node.said[-3:]), within_s=60)
     assert await told.state() is State.JOINED
@@ -104,6 +112,7 @@ async def test_an_open_network_and_a_restart(node: Node, port: Port, eventually:
     await eventually(lambda: node.starts == 2 and any("Wi-Fi guests" in line for line in node.said[-2:]), within_s=60)
 
 
+@pytest.mark.soak
 async def test_noise_on_the_line(node: Node, port: Port, eventually: Eventually) -> None:
     told = OverCable(port)
     # Half a packet, and what follows is taken for its rest: the answer comes at the second asking.
@@ -162,14 +171,14 @@ def silent() -> Iterator[tuple[str, list[bytes]]]:
 
 async def test_nobody_answers(silent: tuple[str, list[bytes]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Not to Improv and not to our own questions: an echo is no answer."""
-    monkeypatch.setattr(over_cable, "ANSWER_S", 0.3)
-    monkeypatch.setattr(device, "ANSWER_S", 0.3)
+    monkeypatch.setattr(over_cable, "ANSWER_S", 0.1)
+    monkeypatch.setattr(device, "ANSWER_S", 0.1)
     async with opened(silent[0]) as port:
         told = OverCable(port)
         with pytest.raises(NoImprov, match=r"nothing on .* last heard"):
             await told.state()
         with pytest.raises(NodeSilent, match="no node answers"):
-            await Cable(port, answer_s=0.3).about()
+            await Cable(port, answer_s=0.1).about()
 
 
 async def test_a_key_is_taken_over_the_cable_only_whole(node: Node, port: Port, eventually: Eventually) -> None:
