@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
+from sluis.cli.bundle_check import unpack, verify
 from sluis.cli.bundle_keys import key
-from sluis.cli.bundle_make import build, diff, inspect, sign, verify
+from sluis.cli.bundle_make import build, diff, inspect, sign
 from sluis.cli.bundle_repo import repo
 from sluis.cli.bundle_site import export, import_release, is_release, list_, look, remove, trust
 from sluis.cli.lazy import EXIT_FINDING, Failure
@@ -24,12 +25,12 @@ def bundle() -> None:
     """What boards are flashed with (images), and what nodes are updated with (signed bundles).
 
     \b
-    On a release machine:   sluis bundle build, sign, inspect, verify, diff, key, repo
+    On a release machine:   sluis bundle build, sign, inspect, verify, diff, unpack, key, repo
     On a gateway:           sluis bundle trust, look, import, list, export, remove, images
     """
 
 
-for command in (build, sign, inspect, verify, diff, key, repo, trust, look, list_, export, remove):
+for command in (build, sign, inspect, verify, diff, unpack, key, repo, trust, look, list_, export, remove):
     bundle.add_command(command)
 
 

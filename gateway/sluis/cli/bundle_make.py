@@ -1,4 +1,4 @@
-"""`sluis bundle build|sign|inspect|verify|diff`: bundles as files."""
+"""`sluis bundle build|sign|inspect|diff`: bundles as files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sluis.cli.bundle_keys import KeyFile, opened, public_keys
+from sluis.cli.bundle_keys import KeyFile, opened
 from sluis.cli.lazy import Failure
 from sluis.cli.show import as_json, facts, out, size, table
 from sluis.cli.where import Where
 
 if TYPE_CHECKING:
-    from sluis.wire.signed import Trust
     from sluis_provision.bundle.archive import Bundle
 
 BundleFile = click.Path(path_type=Path, dir_okay=False)
@@ -159,57 +158,6 @@ def inspect(file: Path, language: str, json_: bool) -> None:
     click.echo(f"\n{held['changelog'][language]}\n")
     rows = [[one["path"], size(one["size"]), one["sha256"][:16]] for one in held["files"]]
     table(["File", "Size", "SHA-256"], rows, "")
-
-
-@click.command("verify")
-@click.argument("file", type=BundleFile)
-@click.option("--key", "key_files", type=KeyFile, multiple=True, help="Trust this public key (.pub). Repeatable.")
-@click.option("--threshold", default=1, show_default=True, help="So many of the keys must have signed.")
-@click.option("--root", type=BundleFile, help="Trust the release keys that this root names.")
-@as_json
-@click.pass_obj
-def verify(
-    where: Where, file: Path, key_files: tuple[Path, ...], threshold: int, root: Path | None, json_: bool
-) -> None:
-    """Check that a bundle is whole, signed by keys that are trusted, and not expired.
-
-    Trusted are the release keys of the gateway, unless --key or --root says otherwise. Exit code 1 when it is not to be
-    trusted.
-
-    \b
-    sluis bundle verify any-0.2.0.sluis
-    sluis bundle verify any-0.2.0.sluis --key anna.pub --key ben.pub --threshold 2
-    """
-    from sluis.wire.manifest import OutOfDate
-
-    bundle = read(file)
-    by = bundle.check(trusted(where, key_files, threshold, root))
-    if bundle.manifest.expires <= datetime.now(UTC).timestamp():
-        raise OutOfDate(f"{file} was released until {day(bundle.manifest.expires)}")
-    if json_:
-        out({"file": str(file), "manifest": bundle.digest, "signed_by": list(by)})
-    else:
-        click.echo(f"{file} is whole, and signed by {', '.join(by)}.")
-
-
-def trusted(where: Where, key_files: tuple[Path, ...], threshold: int, root: Path | None) -> Trust:
-    """Whose word counts: these keys, this root's, or the gateway's."""
-    from sluis.wire.signed import parse_trust, trust_of
-
-    if key_files and root is not None:
-        raise click.UsageError("--key and --root do not go together")
-    if key_files:
-        return trust_of([key.raw for key in public_keys(key_files)], threshold)
-    if root is not None:
-        from sluis_provision.release import roles
-        from sluis_provision.supply.site import find_root
-
-        return roles.trust_of(roles.root_in(find_root(root)).signed)
-    with where.client() as client:
-        held = client.get("release-trust")
-    if held is None:
-        raise Failure("the gateway trusts nobody's releases yet", "Say whom to trust: --key or --root.")
-    return parse_trust(held["node_trust"])
 
 
 @click.command("diff")

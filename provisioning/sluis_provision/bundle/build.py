@@ -47,13 +47,18 @@ def build(board: str = "", *, slot: str = SLOT, firmware: Path | None = None) ->
     `board` is the key of its profile; every board takes the same files so far. Sorted by path, the same each time.
     """
     firmware = firmware or shared_dir("firmware")
-    files = [File(f"/{name}", (firmware / "boot" / name).read_bytes()) for name in ("boot.py", "main.py")]
+    files = boot_files(firmware)
     libraries = tuple(_content(library) for library in pinned(firmware / "manifest.toml"))
     sources = [*_sources(firmware / "lib"), *(each for library in libraries for each in library)]
     with ThreadPoolExecutor(4) as workers:
         compiled = workers.map(lambda source: _compiled(*source), sources)
         files += [File(f"/{slot}/{path.removesuffix('.py')}.mpy", content) for path, content in compiled]
     return tuple(sorted(files, key=lambda file: file.path))
+
+
+def boot_files(firmware: Path) -> list[File]:
+    """What chooses a slot and starts it; changed by cable only."""
+    return [File(f"/{name}", (firmware / "boot" / name).read_bytes()) for name in ("boot.py", "main.py")]
 
 
 def _sources(folder: Path) -> Iterator[tuple[str, bytes]]:

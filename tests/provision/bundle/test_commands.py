@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sluis.cli import main
+from sluis.wire.manifest import parse
+from sluis.wire.signed import check, parse_trust, read
+from sluis_provision.bundle.ed25519 import verified
 from sluis_provision.release import keys
 from tests.provision.bundle.conftest import esp_application
 
@@ -56,6 +60,30 @@ def test_from_a_folder_to_a_bundle_that_two_people_signed(desk: Path) -> None:
     assert "Zegt hallo." in shown and "main.py" in shown and "2033-05-18" in shown
     held = told(sluis("bundle", "inspect", made["file"], "--json"))
     assert (held["expires"], held["manifest"], held["files"][0]["path"]) == (1_999_987_200, made["manifest"], "main.py")
+
+
+def test_a_new_node_starts_with_a_release(desk: Path) -> None:
+    file = told(build(".", "--folder", "files", "--json"))["file"]
+    sluis("bundle", "sign", file, "--key", "anna.key")
+    made = told(sluis("bundle", "unpack", file, "node", "--key", "anna.pub", "--json"))
+    assert made["files"] == ["/a/@signed", "/a/main.py", "/boot.py", "/main.py", "/trust.json"]
+    trust = parse_trust((desk / "node" / "trust.json").read_bytes())
+    envelope = read((desk / "node" / "a" / "@signed").read_bytes(), "manifest")
+    check(envelope, trust, verified)
+    (entry,) = parse(envelope.document).files
+    assert entry.sha256 == hashlib.sha256((desk / "node" / "a" / entry.path).read_bytes()).hexdigest()
+    again = sluis("bundle", "unpack", file, "node", "--key", "anna.pub")
+    assert again.exit_code == 1 and "is there already" in again.stderr
+    stranger = sluis("bundle", "unpack", file, "other", "--key", "ben.pub")
+    assert stranger.exit_code == 1 and "needs 1" in stranger.stderr and not (desk / "other").exists()
+
+
+def test_no_node_starts_with_an_interpreter_alone(desk: Path) -> None:
+    (desk / "mp.app-bin").write_bytes(esp_application("esp32c3", "1.29.0"))
+    file = told(build(".", "--image", "mp.app-bin", "--board", "esp32-c3", "--json"))["file"]
+    sluis("bundle", "sign", file, "--key", "anna.key")
+    done = sluis("bundle", "unpack", file, "node", "--key", "anna.pub")
+    assert done.exit_code == 1 and "is an interpreter" in done.stderr
 
 
 def test_building_twice_gives_the_same(desk: Path) -> None:
