@@ -11,6 +11,7 @@ import click
 
 from sluis.cli.doctor import installation, machine
 from sluis.cli.doctor.finding import Finding, Level, Place, note
+from sluis.cli.doctor.releases import releases
 from sluis.cli.show import as_json, out
 from sluis.cli.where import Where
 
@@ -22,6 +23,7 @@ CHECKS: tuple[Callable[[Place], Iterable[Finding]], ...] = (
     installation.backups,
     installation.secrets,
     installation.certificates,
+    releases,
     machine.clock,
     machine.disk,
     machine.memory,
@@ -45,7 +47,7 @@ ETC = Path("/etc/sluis/sluis.toml")
 def doctor(where: Where, config: Path | None, root: Path, json_: bool) -> None:
     """Check this installation and say what to do.
 
-    Looks at the gateway, its configuration, broker, database, backups, secrets and certificates, and at the
+    Looks at the gateway, its configuration, broker, database, backups, secrets, certificates and releases, and at the
     machine's clock, disk, memory, power and card. Exit code 1 when something has to be done.
 
     \b
