@@ -3,13 +3,13 @@
     micropython rig.py PLAN
 
 PLAN is JSON (see plan.py): what lies on the flash at first, the signed release, its files by hash, cuts and faults.
-After each cut the node is powered again: it must boot, run the old or the new program whole, and then finish the update.
+After each cut the node is powered again: it must boot, run one of both programs whole, and then finish the update.
 Prints a line of JSON for each cut, and `end` with the number of operations that an update takes.
 
 Nothing is written before the simulated flash is mounted at `/`: the unix port's own `/` is the host's.
 """
 
-# ruff: noqa: PTH  MicroPython has no pathlib
+# ruff: noqa: PTH123, PTH208
 
 import asyncio
 import binascii
