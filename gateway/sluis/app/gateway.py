@@ -22,6 +22,9 @@ from pathlib import Path
 from typing import Protocol
 
 from sluis.app.accounts import BrokerAccounts
+from sluis.app.bench import Bench
+from sluis.app.bench_keys import Keys
+from sluis.app.bench_stock import Stock
 from sluis.app.config import Settings
 from sluis.app.drivers import DriverLoader
 from sluis.app.lines import build_links
@@ -44,6 +47,7 @@ from sluis.links.files import write_whole
 from sluis.links.mdns import Announcer, services
 from sluis.links.mqtt import MqttLink
 from sluis.links.notify import sd_notify, watchdog_every_s
+from sluis.links.serial.link import SerialLink
 from sluis.links.settings import MqttSettings
 from sluis.links.site_ca import SiteCa, local_names
 from sluis.model import StoreError
@@ -250,9 +254,11 @@ class Gateway:
         self.setup_code = await self.door.open() or ""
         write_whole(self.places.token, self.door.local_token())
         tls = Tls(self.certificate.certificate, self.certificate.key, self.ca.ca.certificate)
-        self.server = PanelServer(build_app(self._house(), self.settings.panel), self.settings.panel, tls)
+        house = self._house()
+        self.server = PanelServer(build_app(house, self.settings.panel), self.settings.panel, tls)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.server.run())
+            group.create_task(self.bench.run())
             group.create_task(self.ca.keep(self._names, self.clock, self._take_certificate))
             await self.server.ready.wait()
             if self.settings.mdns.announce:
@@ -271,7 +277,17 @@ class Gateway:
             self.broker.reload()
 
     def _house(self) -> House:
-        system = System(self)
+        system, nodes = System(self), self._enrolment()
+        supply = Supply(self.places.supply, self.settings.supply, self.audit, self.clock)
+        self.bench = Bench(
+            self.places.root / "provision",
+            Stock(self.places.root / "images", supply, self.clock),
+            Keys(nodes, self.clock) if nodes is not None else None,
+            self.audit,
+            self.bus,
+            self.clock,
+            taken=self._taken_ports,
+        )
         return House(
             clock=self.clock,
             bus=self.bus,
@@ -296,11 +312,18 @@ class Gateway:
                 self.clock,
                 self.places.pki,
             ),
-            supply=Supply(self.places.supply, self.settings.supply, self.audit, self.clock),
+            supply=supply,
             door=self.door,
             broker=self._broker_accounts(),
-            nodes=self._enrolment(),
+            nodes=nodes,
+            bench=self.bench,
         )
+
+    def _taken_ports(self) -> dict[str, str]:
+        """Serial ports that links have, by device file: no board is looked for there."""
+        serial = [link for link in self.links.values() if isinstance(link, SerialLink)]
+        found = {str(link.notes().get("device", "")): link.name for link in serial}
+        return {device: name for device, name in found.items() if device}
 
     def _broker_accounts(self) -> BrokerAccounts | None:
         if self.broker is None:

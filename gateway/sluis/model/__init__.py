@@ -34,6 +34,7 @@ from sluis.model.errors import (
 from sluis.model.events import (
     AlertChanged,
     AvailabilityChanged,
+    BoardChanged,
     CommandChanged,
     DeviceChanged,
     Event,
@@ -57,6 +58,7 @@ __all__ = [
     "Availability",
     "AvailabilityChanged",
     "BadChecksum",
+    "BoardChanged",
     "BundleError",
     "Command",
     "CommandChanged",

@@ -79,4 +79,23 @@ class AlertChanged:
     stamp: Stamp
 
 
-Event = ReadingChanged | Occurred | AvailabilityChanged | DeviceChanged | LinkChanged | CommandChanged | AlertChanged
+@dataclass(frozen=True, slots=True)
+class BoardChanged:
+    """A board on the gateway's own bench is a step further. What is known of it is asked at the bench."""
+
+    port: str
+    step: str
+    percent: int
+    stamp: Stamp
+
+
+Event = (
+    ReadingChanged
+    | Occurred
+    | AvailabilityChanged
+    | DeviceChanged
+    | LinkChanged
+    | CommandChanged
+    | AlertChanged
+    | BoardChanged
+)

@@ -116,6 +116,14 @@ class NotAvailable(PanelError):
     status = 503
 
 
+class NoBench(PanelError):
+    """No boards can be plugged in here."""
+
+    code = "bench.none"
+    hint = "Write boards with `sluis flash` on the computer that they are plugged into."
+    status = 503
+
+
 class BrokerElsewhere(PanelError):
     """The broker is not the gateway's own."""
 

@@ -10,6 +10,7 @@ import msgspec
 from sluis.model import (
     AlertChanged,
     AvailabilityChanged,
+    BoardChanged,
     CommandChanged,
     Device,
     DeviceChanged,
@@ -84,6 +85,13 @@ class AlertNews(News, frozen=True, tag="alert"):
     point: str
     severity: str
     message: str
+    at_us: int
+
+
+class BoardNews(News, frozen=True, tag="board"):
+    port: str
+    step: str
+    percent: int
     at_us: int
 
 
@@ -171,6 +179,11 @@ def _(event: AlertChanged) -> News:
         event.message,
         event.stamp.at_us,
     )
+
+
+@news_of.register
+def _(event: BoardChanged) -> News:
+    return BoardNews(event.port, event.step, event.percent, event.stamp.at_us)
 
 
 def device_now(device: Device, twin: Twin) -> DeviceNow:

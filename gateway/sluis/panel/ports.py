@@ -24,6 +24,7 @@ from sluis.model import (
 )
 from sluis.model.nodes import Node
 from sluis.model.papers import Card, Outcome, Walk
+from sluis.panel.bench import Bench
 from sluis.panel.reports import (
     DriverReport,
     FaultReport,
@@ -488,6 +489,8 @@ class House:
     """None where the broker is somebody else's."""
     nodes: Nodes | None = None
     """None there as well."""
+    bench: Bench | None = None
+    """None where no board can be plugged in."""
 
 
 __all__ = [

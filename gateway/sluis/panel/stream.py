@@ -24,6 +24,7 @@ from uuid import uuid4
 from sluis.model import (
     AlertChanged,
     AvailabilityChanged,
+    BoardChanged,
     CommandChanged,
     DeviceChanged,
     DeviceState,
@@ -95,6 +96,7 @@ class Hub:
             LinkChanged,
             CommandChanged,
             AlertChanged,
+            BoardChanged,
         )
         try:
             async for batch in subscription:
@@ -310,4 +312,6 @@ def _device_of(event: Event) -> str:
         return event.receipt.command.device
     if isinstance(event, LinkChanged):
         return ""
+    if isinstance(event, BoardChanged):
+        return WHOLE
     return event.device or WHOLE

@@ -223,16 +223,29 @@ class Enrolment:
             node = await self._in_force(code.node)
             if node.code_used_at_us is not None or not _same(code, self._code(node)):
                 raise CodeUsed(f"this set-up code of {node.id} is no longer valid")
-            if node.state is not NodeState.PROVEN and not reason:
-                raise NotProven(f"{node.id} has not passed its factory test")
-            device = self._devices.of_node(node.id)
-            if device is None:
-                raise NodeSilent(f"{node.id} has not announced itself yet")
-            adopted = await self._devices.adopt(
-                device.key, name=name, area=area, asset_number=asset_number, actor=actor
-            )
-            await self._records.save(replace(node, code_used_at_us=self._clock.stamp().at_us))
-        await self._audit.record(actor, "node.adopted", node.id, {"device": device.key}, reason=reason)
+            adopted = await self._adopt(node, actor, name, area, asset_number, reason)
+        await self._audit.record(actor, "node.adopted", node.id, {"device": adopted.key}, reason=reason)
+        return adopted
+
+    async def take(
+        self, node_id: str, actor: Actor, *, name: str, area: str, asset_number: str = "", reason: str = ""
+    ) -> Device:
+        """Take a node that lies on the bench into use: whoever flashed it need not scan its code, which is used up."""
+        async with self._changing:
+            node = await self._in_force(node_id)
+            adopted = await self._adopt(node, actor, name, area, asset_number, reason)
+        await self._audit.record(actor, "node.adopted", node.id, {"device": adopted.key}, reason=reason)
+        return adopted
+
+    async def _adopt(self, node: Node, actor: Actor, name: str, area: str, asset_number: str, reason: str) -> Device:
+        """NotProven (without a reason), NodeSilent when it has not announced itself."""
+        if node.state is not NodeState.PROVEN and not reason:
+            raise NotProven(f"{node.id} has not passed its factory test")
+        device = self._devices.of_node(node.id)
+        if device is None:
+            raise NodeSilent(f"{node.id} has not announced itself yet")
+        adopted = await self._devices.adopt(device.key, name=name, area=area, asset_number=asset_number, actor=actor)
+        await self._records.save(replace(node, code_used_at_us=self._clock.stamp().at_us))
         return adopted
 
     # -- asking -------------------------------------------------------------------------------------------
