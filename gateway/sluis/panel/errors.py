@@ -121,7 +121,7 @@ class NoBench(PanelError):
 
     code = "bench.none"
     hint = "Write boards with `sluis flash` on the computer that they are plugged into."
-    status = 503
+    status = 404
 
 
 class BrokerElsewhere(PanelError):

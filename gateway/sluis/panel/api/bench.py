@@ -15,11 +15,18 @@ from sluis.panel.auth import HouseDep, everywhere
 from sluis.panel.bench import OURS, Bench, RunReport, Wish
 from sluis.panel.errors import NoBench
 from sluis.panel.ports import House
+from sluis.panel.problems import MEDIA_TYPE
 
-router = APIRouter(prefix="/api/v1", tags=["bench"])
+NONE: dict[int | str, dict[str, Any]] = {
+    404: {
+        "description": "No boards can be plugged in here, or none were written since the last tray was put away.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+router = APIRouter(prefix="/api/v1", tags=["bench"], responses=NONE)
 
 PDF = "application/pdf"
-NONE: dict[int | str, dict[str, Any]] = {404: {"description": "No boards were written since the tray was put away."}}
 Port = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Ports = Annotated[list[Port], Field(min_length=1, max_length=64, examples=[["/dev/ttyUSB0"]])]
 Choice = Annotated[str, StringConstraints(max_length=120)]
@@ -196,7 +203,7 @@ async def put_away(house: HouseDep, actor: CanManageNodes) -> None:
     await bench_of(house).put_away(actor)
 
 
-@router.get("/bench/report", responses=NONE)
+@router.get("/bench/report")
 async def get_bench_report(house: HouseDep, actor: CanSeeNodes) -> dict[str, Any]:
     """What became of each board, as `sluis flash --report` writes it."""
     everywhere(actor)
@@ -206,7 +213,7 @@ async def get_bench_report(house: HouseDep, actor: CanSeeNodes) -> dict[str, Any
 @router.get(
     "/bench/report.pdf",
     response_class=Response,
-    responses={200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}}, **NONE},
+    responses={200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def print_bench_report(house: HouseDep, actor: CanSeeNodes, language: Literal["nl", "en"] = "nl") -> Response:
     """The same on paper."""
