@@ -20,8 +20,16 @@ def _bytes(value):
 def config(case):
     from sluis_node import config
 
-    settings, wrong = config.check(case["told"])
+    settings, wrong = config.check(case["told"], case.get("board", ""))
     return sorted([list(each) for each in wrong]) if wrong else settings["parts"]
+
+
+def part(case):
+    """A formula of a part's file, or of the I2C parts' own."""
+    name = case["of"]
+    module = __import__("sluis_node." + name, None, None, ("",))
+    found = getattr(module, case["make"])(*[_bytes(each) for each in case["with"]])
+    return [round(each, 4) for each in found] if isinstance(found, tuple) else found
 
 
 def net(case):
@@ -105,6 +113,7 @@ KINDS = {
     "improv_split": improv_split,
     "packets": packets,
     "config": config,
+    "part": part,
     "net": net,
     "telemetry": telemetry,
     "announce": announce,

@@ -7,9 +7,11 @@
                "pump": {"part": "relay", "pin": 16, "safe": false}}}
 
 Keys of parts become keys of points. Every problem is named with the key it is at: ("parts.pump.pin", "...").
+Files of parts are imported for the kinds that are asked for, and for no others.
 """
 
 from sluis_node.fields import REQUIRED, Bus, Field, Flag, List, Number, Pin, Record, Text
+from sluis_node.pins import Board, plain
 
 try:
     from typing import Any
@@ -26,18 +28,20 @@ TOP = {
     "led_inverted": Flag(False),
     "health_every_s": Number(60, 5, 3600),
     "lost_after_s": Number(0, 0, 86400),
+    "risky_pins": Flag(False),
     "buses": Field({}),
     "parts": Field({}),
 }
-"""`lost_after_s`: so long without a broker, actuators go to their safe state; 0 = they stay as they are."""
+"""`lost_after_s`: so long without a broker, actuators go to their safe state; 0 = they stay as they are.
+`risky_pins`: pins that decide how the chip starts, and such, may be used (see pins.py)."""
 
 BUSES = {
-    "onewire": {"bus": Text(), "pin": Pin()},
+    "onewire": {"bus": Text(), "pin": Pin(out=True)},
     "i2c": {
         "bus": Text(),
         "id": Number(None, 0, 1, True),
-        "sda": Pin(),
-        "scl": Pin(),
+        "sda": Pin(out=True),
+        "scl": Pin(out=True),
         "hz": Number(100000, 10000, 1000000, True),
     },
 }
@@ -66,9 +70,11 @@ host; `time` are its time servers, else the broker's hosts and the pool; `enroll
 class Problems:
     """What is wrong with a configuration: `found` is a list of (where, what)."""
 
-    def __init__(self) -> None:
+    def __init__(self, board: "Board | None" = None) -> None:
         self.found: "list[tuple[str, str]]" = []
-        self._pins: "dict[int | str, str]" = {}
+        self.board = board
+        self.risky = False
+        self._taken: "dict[Any, str]" = {}
 
     def add(self, where: str, what: str) -> None:
         self.found.append((where, what))
@@ -100,13 +106,37 @@ class Problems:
 
     def _place(self, at: str, field: Field, value: "Any", buses: "dict[str, Any]") -> None:
         if isinstance(field, Pin):
-            if value in self._pins:
-                self.add(at, "uses pin %s, which %s uses" % (value, self._pins[value]))
-            self._pins[value] = at
+            pin = plain(value)
+            if pin in self._taken:
+                self.add(at, "uses pin %s, which %s uses" % (value, self._taken[pin]))
+            self._taken[pin] = at
+            wrong = self.board.wrong(value, field.out, self.risky) if self.board is not None else ""
+            if wrong:
+                self.add(at, "is pin %s, which %s" % (value, wrong))
         elif isinstance(field, Bus):
             bus = buses.get(value) if isinstance(value, str) else None
             if bus is None or bus.get("bus") != field.kind:
                 raise ValueError("the name of a bus of kind " + field.kind)
+
+    def shared(self, where: str, part: "Any", values: "dict[str, Any]") -> None:
+        """What two parts cannot have at once, beside a pin: an address on a bus, a clock of the chip."""
+        bus = values.get("bus")
+        if bus is not None:
+            address = part.address(values)
+            at = self._taken.setdefault((bus, address), where)
+            if at != where:
+                what = "address %s, where %s is too" % (address, at) if address else "no address, and neither has " + at
+                self.add(_join(where, "address" if "address" in part.FIELDS else "bus"), "has %s" % what)
+        hertz, pin = part.hertz(values), values.get("pin")
+        if hertz is None or self.board is None or self.board.clock(pin) is None:
+            return
+        other_at = self._taken.setdefault(("channel", self.board.channel(pin)), where)
+        if other_at != where:
+            self.add(where + ".pin", "is driven by the same channel of the chip as %s: take another pin" % other_at)
+        clock = ("clock", self.board.clock(pin))
+        other = self._taken.setdefault(clock, "%s Hz for %s" % (hertz, where))
+        if not other.startswith("%s Hz " % hertz):
+            self.add(where + ".pin", "has %s Hz from a clock that has %s: take another pin" % (hertz, other))
 
 
 def _join(where: str, key: "Any") -> str:
@@ -129,17 +159,21 @@ def fields_of(part: "Any") -> "dict[str, Field]":
     fields: "dict[str, Field]" = {}
     fields.update(COMMON)
     if part.EVERY_S:
-        fields["every_s"] = Number(part.EVERY_S, 1, 86400)
+        fields["every_s"] = Number(part.EVERY_S, part.EVERY_MIN_S, 86400)
     fields.update(part.FIELDS)
     return fields
 
 
-def check(told: "Any") -> "tuple[dict[str, Any], list[tuple[str, str]]]":
-    """(the configuration with its defaults filled in, what is wrong with it). Usable when nothing is wrong."""
-    problems = Problems()
+def check(told: "Any", board: str = "") -> "tuple[dict[str, Any], list[tuple[str, str]]]":
+    """(the configuration with its defaults filled in, what is wrong with it). Usable when nothing is wrong.
+
+    `board` is a key of pins.py; of any other board no pin is known to be impossible.
+    """
+    problems = Problems(Board(board))
+    problems.risky = isinstance(told, dict) and told.get("risky_pins") is True
     config = problems.record("", TOP, told, {})
     buses = _records(problems, "buses", config.get("buses"))
-    for name in buses:
+    for name in sorted(buses):  # the same order, and so the same findings, on both interpreters
         told_bus = buses[name]
         kind = told_bus.get("bus") if isinstance(told_bus, dict) else None
         fields = BUSES.get(kind) if isinstance(kind, str) else None
@@ -147,12 +181,15 @@ def check(told: "Any") -> "tuple[dict[str, Any], list[tuple[str, str]]]":
             problems.add("buses.%s.bus" % name, "must be one of " + ", ".join(sorted(BUSES)))
             buses[name] = {}
         else:
-            buses[name] = problems.record("buses." + name, fields, told_bus, {})
+            bus = buses[name] = problems.record("buses." + name, fields, told_bus, {})
+            wrong = problems.board.bus_wrong(bus) if problems.board is not None else None
+            if wrong is not None:
+                problems.add("buses.%s.%s" % (name, wrong[0]), wrong[1])
     parts = _records(problems, "parts", config.get("parts"))
     if len(parts) > PARTS_MAX:
         problems.add("parts", "must be at most %d" % PARTS_MAX)
         parts = {}
-    for key in parts:
+    for key in sorted(parts):
         parts[key] = _part(problems, key, parts[key], buses)
     config["buses"] = buses
     config["parts"] = parts
@@ -178,6 +215,7 @@ def _part(problems: Problems, key: str, told: "Any", buses: "dict[str, Any]") ->
     if len(problems.found) == before:
         for field, what in part.wrong(values):
             problems.add(_join(where, field), what)
+        problems.shared(where, part, values)
     return values
 
 

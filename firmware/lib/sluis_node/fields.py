@@ -73,7 +73,14 @@ class Choice(Field):
 
 
 class Pin(Field):
-    """A pin: the chip's own number of it, or a name that the board gives it, such as `LED`. Nothing else may use it."""
+    """A pin: the chip's own number of it, or a name that the board gives it, such as `LED`. Nothing else may use it.
+
+    `out` = something is driven with it.
+    """
+
+    def __init__(self, default: "Any" = REQUIRED, out: bool = False) -> None:
+        self.default = default
+        self.out = out
 
     def check(self, value: "Any") -> "int | str":
         named = isinstance(value, str) and 0 < len(value) <= 16

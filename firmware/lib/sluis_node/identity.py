@@ -29,7 +29,7 @@ class Identity:
         self.board = str(told.get("board", ""))
         self.wrong: "list[tuple[str, str]]" = []
         self.net = self._checked("/net.json", config.check_net, None)
-        self.node = self._checked("/node.json", config.check, {})
+        self.node = self._checked("/node.json", lambda told: config.check(told, self.board), {})
 
     def networks(self) -> "list[dict[str, str]]":
         """All that this node may join."""

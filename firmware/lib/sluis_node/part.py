@@ -29,6 +29,12 @@ class Part:
     EVERY_S = 30
     """How often it is read when its entry does not say; 0 when it has no `every_s` because it tells by itself."""
 
+    EVERY_MIN_S = 1
+    """Below this it cannot be read again."""
+
+    ADDRESS = ""
+    """Its address on the bus, where it has only one and so no field for it."""
+
     CHECK = ""
     """What a technician should look at when its test fails."""
 
@@ -44,6 +50,11 @@ class Part:
     def wrong(cls, settings: "dict[str, Any]") -> "Iterable[tuple[str, str]]":
         """(field, what) for rules that bind several fields; each field by itself has been checked already."""
         return ()
+
+    @classmethod
+    def hertz(cls, settings: "dict[str, Any]") -> "int | None":
+        """The frequency at which it drives its pin, when it does: neighbours on a chip share one clock."""
+        return None
 
     def points(self) -> "dict[str, dict[str, Any]]":
         """Its points by suffix ("" for the only or the main one), as they are announced (see announce.py)."""
@@ -69,20 +80,30 @@ class Part:
 
     async def pause(self) -> None:
         """Until the next reading is due, or a watched pin has changed."""
-        every_ms = int(self.settings.get("every_s", 3600) * 1000)
+        await self.pause_ms(self.every_ms())
+
+    async def pause_ms(self, longest_ms: int) -> None:
         if self.wake is None:
-            await asyncio.sleep_ms(every_ms)
+            await asyncio.sleep_ms(longest_ms)
         else:
             try:
-                await asyncio.wait_for_ms(self.wake.wait(), every_ms)
+                await asyncio.wait_for_ms(self.wake.wait(), longest_ms)
             except asyncio.TimeoutError:
                 pass
+
+    def every_ms(self) -> int:
+        return int(self.settings.get("every_s", 3600) * 1000)
 
     async def run(self, tell: "Callable[[Part, dict[str, Any]], None]") -> None:
         """Read and tell, for ever."""
         while True:
             tell(self, await self.read())
             await self.pause()
+
+    @classmethod
+    def address(cls, settings: "dict[str, Any]") -> str:
+        """Its address on its bus; "" for the only one of its kind there."""
+        return settings.get("address") or cls.ADDRESS
 
     def point(self, suffix: str) -> str:
         return self.key + "_" + suffix if suffix else self.key

@@ -110,15 +110,27 @@ class Runner:
             self._started.remove(part)
 
     def _heard(self, part: "Part", values: "dict[str, Any]") -> None:
-        if self.faults.pop(part.key, None) is not None:
+        """What cannot be is told as it is, so that the gateway sees it and marks it as bad, and named as a fault."""
+        strange = _strange(part, values)
+        if strange:
+            self._failed(part, Fault(strange))
+        elif self.faults.pop(part.key, None) is not None:
             self._note("%s answers again" % part.key)
         self._tell({part.point(suffix): value for suffix, value in values.items() if value is not None})
 
     def _failed(self, part: "Part", error: Exception) -> None:
         text = said(error)
         if self.faults.get(part.key) != text:
-            self._note("%s at %s: %s" % (part.key, part.where(), text))
+            self._note("%s at %s: %s. %s" % (part.key, part.where(), text, part.CHECK))
         self.faults[part.key] = text
+
+    def trouble(self) -> str:
+        """All that is wrong now, in a line for people: which part, at which pins, and what."""
+        return "; ".join(
+            "%s at %s: %s" % (part.key, part.where(), self.faults[part.key])
+            for part in self.parts
+            if part.key in self.faults
+        )
 
     # -- setting ------------------------------------------------------------------------------------------
 
@@ -168,14 +180,23 @@ def said(error: Exception) -> str:
 
 
 def _plausible(part: "Part", values: "dict[str, Any]") -> None:
+    for suffix in part.points():
+        if values.get(suffix) is None:
+            raise Fault(0, "%s has no value" % part.point(suffix))
+    strange = _strange(part, values)
+    if strange:
+        raise Fault(0, strange)
+
+
+def _strange(part: "Part", values: "dict[str, Any]") -> str:
+    """A sentence for a value outside of what its point can have; "" for none."""
     for suffix, about in part.points().items():
         value = values.get(suffix)
-        if value is None:
-            raise Fault(0, "%s has no value" % part.point(suffix))
-        if about.get("kind", "number") == "number":
+        if value is not None and about.get("kind", "number") == "number":
             low, high = about.get("min"), about.get("max")
             if (low is not None and value < low) or (high is not None and value > high):
-                raise Fault(0, "%s is %s, which cannot be" % (part.point(suffix), value))
+                return "%s is %s, which cannot be" % (part.point(suffix), value)
+    return ""
 
 
 def _suits(about: "dict[str, Any]", value: "Any") -> None:
@@ -203,7 +224,10 @@ def _open_bus(settings: "dict[str, Any]") -> "Any":
         from onewire import OneWire
 
         return OneWire(Pin(settings["pin"]))
+    from sluis_node.i2c import free
+
     sda, scl = Pin(settings["sda"]), Pin(settings["scl"])
+    free(sda, scl)
     if settings["id"] is None:
         from machine import SoftI2C
 

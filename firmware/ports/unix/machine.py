@@ -5,9 +5,12 @@ with it and keeps its files open, so both work when the host's file system is ou
 
     SLUIS_WORLD      file, JSON: what is wired to each pin, read again whenever it has changed in length or content
                      {"4": {"onewire": [{"part": "ds18b20", "address": "28...", "temperature": 21.5}]},
-                      "21": {"i2c": {"118": {"part": "bme280", ...}}}, "17": {"level": 1, "pulses": 12}}
-                     `pulses` counts falling edges since the start; an absent pin has nothing on it and reads its pull
-    SLUIS_PINS       file, JSON: what the chip drives: {"16": {"level": 1}}; written at every change
+                      "20": {"i2c": {"118": {"part": "bme280", ...}}, "hangs": 5}, "17": {"level": 1, "pulses": 12},
+                     "5": {"dht22": {"temperature": 21.5, "humidity": 40, "damage": false}}}
+                     `pulses` counts falling edges since the start; a bus is at its data pin, which `hangs` keeps low
+                     until the clock was pulsed so often; an absent pin has nothing on it and reads its pull
+    SLUIS_PINS       file, JSON: what the chip drives: {"16": {"level": 1}, "17": {"hz": 50, "high_ns": 1500000},
+                     "18": {"bits": "ff0000"}}; written at every change
     SLUIS_UID        the chip's number in hex           SLUIS_RESET_CAUSE   1 power, 2 hard, 3 watchdog, 5 soft
     SLUIS_WATCHDOG   file, rewritten at every feed with the watchdog's time in ms; whoever runs the VM acts on silence
 
@@ -40,10 +43,15 @@ class _World:
         self._pins = {}
         self.driven = {}
         self.parts = {}
+        self.rises = 0
 
     def _open(self, name, mode):
         path = os.getenv(name)
         return io.open(path, mode) if path else None
+
+    def text(self):
+        self.at(0)
+        return self._text
 
     def at(self, pin):
         """What is wired to a pin; an empty mapping for nothing."""
@@ -102,13 +110,18 @@ class Pin:
             self.value(value)
 
     def value(self, level=None):
+        wired = world.at(self.id)
         if level is None:
-            wired = world.at(self.id).get("level")
-            if wired is not None:
-                return int(wired)
+            if wired.get("level") is not None:
+                return int(wired["level"])
+            if wired.get("hangs", 0) > world.rises:
+                return 0
             if self._mode == Pin.OUT:
                 return world.driven.get(str(self.id), {}).get("level", 0)
-            return int(self._pull == Pin.PULL_UP)
+            # The wires of a bus and a wire for its own have their resistors.
+            return int(self._pull == Pin.PULL_UP or self._mode == -1)
+        if level and self._mode == Pin.OPEN_DRAIN:
+            world.rises += 1
         world.drive(self.id, level=int(bool(level)))
         return None
 
@@ -150,9 +163,12 @@ class SoftI2C:
         self._pin = sda.id
 
     def _device(self, address):
-        told = world.at(self._pin).get("i2c", {}).get(str(address))
+        wired = world.at(self._pin)
+        if wired.get("level") == 0 or wired.get("hangs", 0) > world.rises:
+            raise OSError(110)  # ETIMEDOUT
+        told = wired.get("i2c", {}).get(str(address))
         if told is None:
-            raise OSError(5)
+            raise OSError(19)  # ENODEV: nobody acknowledges
         return world.part((self._pin, address), told)
 
     def scan(self):
@@ -181,6 +197,25 @@ class SoftI2C:
 
 class I2C(SoftI2C):
     pass
+
+
+class PWM:
+    """Pulses on a pin: so many a second, each so long."""
+
+    def __init__(self, pin, *, freq, duty_u16=None, duty_ns=None):
+        self._pin = pin.id
+        self._hz = freq
+        self.duty_u16(duty_u16) if duty_ns is None else self.duty_ns(duty_ns)
+
+    def duty_ns(self, value):
+        world.drive(self._pin, hz=self._hz, high_ns=value)
+
+    def duty_u16(self, value):
+        world.drive(self._pin, hz=self._hz, duty_u16=value)
+
+
+def bitstream(pin, encoding, timing, data):
+    world.drive(pin.id, bits=bytes(data).hex())
 
 
 class WDT:
@@ -215,5 +250,12 @@ def freq(*_):
     return 125_000_000
 
 
-import onewire  # noqa: E402, F401  while the host's file system can be seen
+# While the host's file system can be seen; of the parts, those that are wired at the start.
+import dht  # noqa: E402, F401
+import neopixel  # noqa: E402, F401
+import onewire  # noqa: E402, F401
 import simulated.ds18b20  # noqa: E402, F401
+
+for _kind in ("bme280", "sht4x", "scd4x", "veml7700"):
+    if _kind in world.text():
+        __import__("simulated." + _kind)

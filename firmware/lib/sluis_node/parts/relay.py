@@ -11,7 +11,7 @@ SETTLE_MS = 100
 
 class Relay(Actuator):
     FIELDS = {
-        "pin": Pin(),
+        "pin": Pin(out=True),
         "inverted": Flag(False),
         "safe": Flag(False),
         "quantity": Choice("outlet", ("outlet", "switch")),
