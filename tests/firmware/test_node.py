@@ -192,6 +192,24 @@ def test_a_configuration_is_checked_tried_and_undone(broker: Broker, house: Hous
     assert house.ask("config")["trial"] == []
 
 
+def test_a_trial_that_does_not_reach_its_broker_ends_by_itself(broker: Broker, house: House, node: Node) -> None:
+    node.write({"/net.json": net(broker.port), "/node.json": WIRED})
+    node.start()
+    until(lambda: house.said("status")[-1:] == [b"online"])
+    assert "from 5 to 3600" in house.ask("config", node=WIRED, trial_s=2)["error"]
+    until(lambda: node.read("/net.good") is not None and node.read("/node.good") is not None)
+    changed = WIRED | {"name": "Cellar"}
+    assert house.ask("config", node=changed, net=net(1), trial_s=5)["trial_s"] == 5
+    until(lambda: node.starts == 2 and running(node)[1:])
+    # Nobody touches it: it goes back to both, and is there again.
+    until(lambda: node.starts == 3, within_s=60)
+    assert any("went back to the last good one: the broker was not reached" in line for line in node.said)
+    until(lambda: house.said("status")[-1:] == [b"online"], within_s=60)
+    assert house.ask("config")["node"] == WIRED
+    assert house.ask("config")["trial"] == []
+    assert node.read("/trial.s") is None
+
+
 def test_the_same_question_twice_is_done_once(broker: Broker, house: House, node: Node) -> None:
     node.write({"/net.json": net(broker.port), "/node.json": WIRED})
     node.start()

@@ -69,6 +69,7 @@ class Node:
         self._began = time.ticks_ms()
         self._uptime_ms = 0
         self._alone_s = 0
+        self._trial_s = trial.limit_s()
         self.clock = Clock(())
         if self.identity.net is not None:
             self._make_client(self.identity.net)
@@ -141,7 +142,7 @@ class Node:
             "uptime": self._uptime_ms // 1000,
             "free_memory": gc.mem_free(),
             "reset_cause": board.reset_cause(),
-            "faults": "; ".join("%s: %s" % each for each in self.runner.faults.items())[:200],
+            "faults": self.runner.trouble()[:200],
             "safe_mode": self.safe_mode,
         }
         if self.client is not None:
@@ -332,7 +333,7 @@ class Node:
         if self._alone_s == self.identity.node["lost_after_s"]:
             self.journal.note("without a broker: actuators go to their safe state")
             self.runner.safe()
-        if self._alone_s == trial.TRIAL_S and trial.on_trial():
+        if self._alone_s == self._trial_s and trial.on_trial():
             self._fell_back("the broker was not reached")
             self.restart("went back")
 

@@ -4,7 +4,7 @@ identify  for_s                 blinks
 restart                         after the answer
 test      parts?, rssi_min?     findings: part, kind, pin, ok, values | said and check
 log       after?                lines: [number, seconds since the start, text]
-config    node? | net?          checked, then on trial (see trial.py); without either: what the node has
+config    node? | net?, trial_s?  checked, then on trial (see trial.py); without either: what the node has
 wipe                            forgets the site and restarts
 about                           id, name, board, firmware, and whether it is connected; if not, why
 enrol    net, ca                over the cable only: takes its key and the gateway's CA (base64), and restarts
@@ -96,18 +96,23 @@ async def _log(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
 
 async def _config(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     changed = []
-    for key, path, check in (("node", "/node.json", config.check), ("net", "/net.json", config.check_net)):
+    for key, path in (("node", "/node.json"), ("net", "/net.json")):
         if key in asked:
-            problems = check(asked[key])[1]
+            told = asked[key]
+            problems = (config.check(told, node.identity.board) if key == "node" else config.check_net(told))[1]
             if problems:
                 raise Unanswerable("%s %s" % problems[0], tuple(problems))
             changed.append((path, json.dumps(asked[key])))
     if not changed:
         return {"node": files.read_json("/node.json") or {}, "trial": trial.on_trial()}
+    trial_s: "Any" = asked.get("trial_s", trial.TRIAL_S)
+    if not isinstance(trial_s, int) or not trial.SHORTEST_S <= trial_s <= trial.LONGEST_S:
+        raise Unanswerable("trial_s must be a whole number from %d to %d" % (trial.SHORTEST_S, trial.LONGEST_S))
+    trial.set_limit(trial_s)
     for path, text in changed:
         files.write(path, text)
     node.restart("new settings")
-    return {"trial_s": trial.TRIAL_S}
+    return {"trial_s": trial_s}
 
 
 async def _enrol(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":

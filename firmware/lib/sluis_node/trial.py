@@ -12,6 +12,25 @@ TRIAL_S = 180
 """How long a trial may look for its broker: Wi-Fi, DHCP, time and TLS take an RP2040 half a minute. Shorter and an
 access point that is just starting undoes a good change; longer and a wrong one leaves the node out of reach."""
 
+SHORTEST_S, LONGEST_S = 5, 3600
+LIMIT = "/trial.s"
+"""Holds another time for the trial that is on, where whoever asked for it gave one."""
+
+
+def limit_s() -> int:
+    """How long this trial may take."""
+    try:
+        return min(max(int(files.read(LIMIT) or TRIAL_S), SHORTEST_S), LONGEST_S)
+    except ValueError:  # damaged
+        return TRIAL_S
+
+
+def set_limit(seconds: int) -> None:
+    if seconds == TRIAL_S:
+        files.remove(LIMIT)
+    else:
+        files.write(LIMIT, str(seconds))
+
 
 def on_trial() -> "list[str]":
     """The files that are."""
@@ -29,6 +48,7 @@ def accept() -> None:
         now = files.read(path)
         if now is not None and now != files.read(good):
             files.write(good, now)
+    files.remove(LIMIT)
 
 
 def fall_back() -> "list[str]":
@@ -39,4 +59,5 @@ def fall_back() -> "list[str]":
         if kept is not None and kept != files.read(path):
             files.write(path, kept)
             changed.append(path)
+    files.remove(LIMIT)
     return changed
