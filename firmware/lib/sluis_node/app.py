@@ -9,6 +9,7 @@ import time
 import micropython
 
 from sluis_node import announce, board, cable, config, files, mqtt, questions, telemetry, trial
+from sluis_node.carrier import Carrier
 from sluis_node.clock import Clock
 from sluis_node.identity import Identity, keep_network
 from sluis_node.journal import Journal
@@ -28,6 +29,9 @@ SAFE_MODE_S = 3600
 """A node in safe mode tries an ordinary boot after this time, so a passing fault does not silence it for ever."""
 
 JOBS_MAX = 16
+QUESTION_MAX = 24576
+"""Bytes: a release of a hundred files. Over the cable, a line is shorter."""
+
 PROMISE_S = 60
 """The loop promises to be back within this time, or the watchdog resets the chip. Below it lie all that blocks: a
 name that does not resolve (10 s), a scan for networks (3 s), a sensor that stretches the bus."""
@@ -71,6 +75,7 @@ class Node:
         self._alone_s = 0
         self._trial_s = trial.limit_s()
         self.clock = Clock(())
+        self.carrier = Carrier(self, boot)
         if self.identity.net is not None:
             self._make_client(self.identity.net)
 
@@ -101,7 +106,7 @@ class Node:
             tls,
             broker.get("server", ""),
             (branch + "/status", b"offline", 1, True),
-            (branch + "/set/+", branch + "/do", "homeassistant/status"),
+            (branch + "/set/+", branch + "/do", branch + "/chunk", "homeassistant/status"),
         )
         client.on_up = self._up
         client.on_message = self._arrived
@@ -125,6 +130,7 @@ class Node:
     def points(self) -> "dict[str, dict[str, Any]]":
         health_every_s = self.identity.node["health_every_s"]
         found = announce.health_points(health_every_s, self.way.wireless, self._thermometer is not None)
+        found.update(self.carrier.points())
         found.update(self.runner.points())
         return found
 
@@ -158,7 +164,8 @@ class Node:
         """A new session: say that we are here before anything that waited goes out."""
         self.journal.note("connected")
         self._broker_trouble = ""
-        self._boot.confirm()
+        if not self.carrier.updater.on_trial():  # a new version has more to show than that
+            self._boot.confirm()
         trial.accept()
         self._alone_s = 0
         self._announce.set()
@@ -178,8 +185,7 @@ class Node:
                 ):
                     size = announce.size_of(make(self.card, points))
                     await client.send_pieces(topic, make(self.card, points), size, True)
-                version = json.dumps({"installed_version": self.card.firmware, "latest_version": self.card.firmware})
-                client.publish(self._branch + "/update", version.encode(), retain=True, keep=False)
+                self.carrier.tell()
                 client.publish(self._branch + "/status", b"online", retain=True, keep=False, first=True)
                 self.tell(self.health())
             except mqtt.Lost:
@@ -194,7 +200,9 @@ class Node:
     # -- being asked --------------------------------------------------------------------------------------
 
     def _arrived(self, topic: str, payload: bytes, retained: bool) -> None:
-        if topic == "homeassistant/status":
+        if topic == self._branch + "/chunk":
+            self.carrier.arrived(payload)
+        elif topic == "homeassistant/status":
             if payload == b"online" and not retained:
                 self._announce.set()
         elif not retained:  # a wish that was kept by the broker is of another day
@@ -205,8 +213,8 @@ class Node:
                 self.journal.note("too many wishes at once: one was dropped")
 
     def _arrived_in_pieces(self, topic: str, offset: int, total: int, piece: memoryview) -> None:
-        """A question with a long configuration in it."""
-        if total > cable.LINE_MAX or topic != self._branch + "/do":
+        """A question with a long configuration in it, or a release."""
+        if total > QUESTION_MAX or topic != self._branch + "/do":
             if not offset:
                 self.journal.note("a message of %d bytes on %s was passed over" % (total, topic))
             return
@@ -232,7 +240,9 @@ class Node:
                 what, payload = self._jobs.pop(0)
                 try:
                     told = json.loads(payload.decode())
-                    if what == "do":
+                    if what == "do" and isinstance(told, dict) and told.get("do") in questions.LONG:
+                        asyncio.create_task(self._kept(self._asked(told)))
+                    elif what == "do":
                         await self._asked(told)
                     else:
                         await self.runner.write(what[4:], told)
@@ -288,7 +298,7 @@ class Node:
         work = [self.way.run(), self._announcing(), self._working(), self._blinking(), console.read()]
         work += [console.work(), onboarding.by_radio(lambda: self._uptime_ms // 1000)]
         if self.client is not None:
-            work += [self.client.run(), self.clock.run()]
+            work += [self.client.run(), self.clock.run(), self.carrier.run(), self.carrier.watch()]
         tasks = [asyncio.create_task(self._kept(each)) for each in work]
         while self._ending is None:
             await self._second()
@@ -320,7 +330,8 @@ class Node:
         self._uptime_ms += time.ticks_diff(now, self._began)
         self._began = now
         up_s = self._uptime_ms // 1000
-        if up_s == GOOD_AFTER_S and not trial.on_trial():
+        self.carrier.updater.second(self.client is not None and self.client.up)
+        if up_s == GOOD_AFTER_S and not trial.on_trial() and not self.carrier.updater.on_trial():
             self._boot.confirm()
         if up_s and up_s % self.identity.node["health_every_s"] == 0:
             self.tell(self.health())

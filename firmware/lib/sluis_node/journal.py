@@ -2,6 +2,11 @@
 
 import time
 
+try:
+    from typing import Callable
+except ImportError:  # a node has no typing
+    pass
+
 LINES_MAX = 40
 LINE_MAX = 160
 
@@ -10,6 +15,8 @@ class Journal:
     def __init__(self) -> None:
         self._lines: "list[tuple[int, int, str]]" = []
         self._number = 0
+        self.keep: "Callable[[str], None]" = lambda text: None
+        """Takes each line as well, where it is to outlive a reset."""
         self._began = time.ticks_ms()
 
     def note(self, text: str) -> None:
@@ -20,6 +27,7 @@ class Journal:
         if len(self._lines) >= LINES_MAX:
             self._lines.pop(0)
         self._lines.append((self._number, uptime_s, text))
+        self.keep("[%d] %s" % (uptime_s, text))
         print("[%d] %s" % (uptime_s, text))
 
     def lines(self, after: int = 0) -> "list[tuple[int, int, str]]":

@@ -6,6 +6,10 @@ test      parts?, rssi_min?     findings: part, kind, pin, ok, values | said and
 log       after?                lines: [number, seconds since the start, text]
 config    node? | net?, trial_s?  checked, then on trial (see trial.py); without either: what the node has
 wipe                            forgets the site and restarts
+update    release? | trust?, now?, rules?   takes a signed release, or new keys, or says why not and when to ask again
+undo                            runs the other slot again, on trial
+drop                            forgets an update that is not finished
+page                            why the last trial went back
 about                           id, name, board, firmware, and whether it is connected; if not, why
 enrol    net, ca                over the cable only: takes its key and the gateway's CA (base64), and restarts
 """
@@ -14,7 +18,8 @@ import binascii
 import hashlib
 import json
 
-from sluis_node import VERSION, announce, config, files, identity, trial
+from sluis_node import VERSION, announce, carrier, config, files, identity, page, trial
+from sluis_node.refused import Later, Refused
 
 try:
     from typing import Any
@@ -26,6 +31,10 @@ except ImportError:  # a node has no typing
 
 RSSI_MIN_DBM = -75
 """Below this a node loses messages whenever somebody stands in between."""
+
+
+LONG = ("update", "undo")
+"""Signatures take a small node seconds: meanwhile it answers others."""
 
 
 class Unanswerable(ValueError):
@@ -45,6 +54,10 @@ async def answer(node: "Node", asked: "dict[str, Any]", by_cable: bool = False) 
         if ask is None:
             raise Unanswerable("this node can do " + ", ".join(sorted(_ANSWERS)))
         told.update(await ask(node, asked))
+    except Refused as error:
+        told.update({"ok": False, "error": str(error), "code": error.code})
+    except Later as error:
+        told.update({"ok": False, "error": str(error), "later_s": error.after_s})
     except Unanswerable as error:
         told.update({"ok": False, "error": str(error)})
         if error.problems:
@@ -139,6 +152,36 @@ async def _wipe(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     return {}
 
 
+async def _update(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    if "rules" in asked:
+        wrong = carrier.check_rules(asked["rules"])
+        if wrong:
+            raise Unanswerable(wrong)
+        files.write(carrier.RULES, json.dumps(asked["rules"]))
+    updater = node.carrier.updater
+    if isinstance(asked.get("trust"), str):
+        await updater.trusted(asked["trust"])
+    if not isinstance(asked.get("release"), str):
+        return updater.about()
+    node.carrier.hurry = asked.get("now") is True
+    return await updater.offered(asked["release"])
+
+
+async def _undo(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    node.carrier.hurry = asked.get("now") is True
+    await node.carrier.look()
+    return await node.carrier.updater.back()
+
+
+async def _drop(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    node.carrier.updater.drop()
+    return {}
+
+
+async def _page(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
+    return {"page": files.read_json(page.PAGE)}
+
+
 async def _about(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     return {
         "id": node.identity.id,
@@ -161,5 +204,9 @@ _ANSWERS = {
     "log": _log,
     "config": _config,
     "wipe": _wipe,
+    "update": _update,
+    "undo": _undo,
+    "drop": _drop,
+    "page": _page,
     "about": _about,
 }

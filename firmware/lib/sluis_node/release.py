@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import json
 
-from sluis_node import ed25519
+from sluis_node.refused import Refused
 
 try:
     from typing import Any, Iterable
@@ -29,14 +29,6 @@ IMAGE = "@image"
 _HEX = "0123456789abcdef"
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = _LETTERS + "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-
-class Refused(ValueError):
-    """Why a document, or what it asks for, is not taken: a code of the gateway's, and a sentence."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class Holder:
@@ -69,6 +61,8 @@ async def opened(data: "bytes | str", kind: str, trust: "Any") -> bytes:
     signatures = told["signatures"]
     if not isinstance(signatures, list) or len(signatures) > SIGNATURES_MAX:
         raise Refused("bundle.damaged", "signatures must be a list of at most %d" % SIGNATURES_MAX)
+    from sluis_node import ed25519  # some kilobytes, and a node is asked this a few times in a year
+
     document = _unbase64(told[kind])
     if len(document) > DOCUMENT_MAX:
         raise Refused("bundle.damaged", "the %s has %d bytes; at most %d" % (kind, len(document), DOCUMENT_MAX))

@@ -11,7 +11,8 @@ import hashlib
 import json
 import os
 
-from sluis_node import files, release
+from sluis_node import files
+from sluis_node.refused import Refused
 
 try:
     from typing import Any, Awaitable, Callable
@@ -39,20 +40,14 @@ TRIES_MAX = 3
 FOLDER = 0x4000
 
 
-class Later(Exception):
-    """Not now: why, and in how many seconds to ask again."""
-
-    def __init__(self, text: str, after_s: int) -> None:
-        super().__init__(text)
-        self.after_s = after_s
-
-
 def other(slot: str) -> str:
     return "a" if slot == "b" else "b"
 
 
 def trust() -> "dict[str, Any] | None":
     """Whom this node trusts; None when nobody was ever named: then it takes no update."""
+    from sluis_node import release  # large, and only needed while there is something to check
+
     data = files.read(TRUST)
     return None if data is None else release.read_trust(data)
 
@@ -62,7 +57,7 @@ def manifest(slot: str) -> "dict[str, Any] | None":
     told = files.read_json("/%s/%s" % (slot, SIGNED))
     if told is None:
         return None
-    return release.read_manifest(binascii.a2b_base64(told["manifest"]))
+    return json.loads(binascii.a2b_base64(told["manifest"]))
 
 
 def sequence(slot: str) -> int:
@@ -135,19 +130,21 @@ def listed(folder: str) -> "list[str]":
 
 async def check_whole(slot: str) -> int:
     """The sequence of a slot that may run. Refused when it is not whole, or nobody trusted signed it."""
+    from sluis_node import release
+
     folder = "/" + slot
     signed = files.read("%s/%s" % (folder, SIGNED))
     if signed is None:
         if size_of(folder + "/" + STAGING) is None and size_of(folder + "/sluis_node/app.mpy") is not None:
             return 0
-        raise release.Refused("bundle.damaged", "slot %s holds nothing whole" % slot)
+        raise Refused("bundle.damaged", "slot %s holds nothing whole" % slot)
     trusted = trust()
     if trusted is None:
-        raise release.Refused("bundle.untrusted", "this node trusts nobody: %s is missing" % TRUST)
+        raise Refused("bundle.untrusted", "this node trusts nobody: %s is missing" % TRUST)
     told = release.read_manifest(await release.opened(signed, "manifest", trusted))
     for entry in told["files"]:
         if not await holds(slot, entry):
-            raise release.Refused("bundle.damaged", "%s in slot %s is not what was released" % (entry["path"], slot))
+            raise Refused("bundle.damaged", "%s in slot %s is not what was released" % (entry["path"], slot))
     return told["sequence"]
 
 
@@ -166,7 +163,7 @@ def check_space(slot: str, told: "dict[str, Any]") -> None:
             need * block // 1024,
             free * block // 1024,
         )
-        raise release.Refused("bundle.space", text)
+        raise Refused("bundle.space", text)
 
 
 # -- filling ----------------------------------------------------------------------------------------------
@@ -234,7 +231,7 @@ async def _complete(
             os.rename(part, path)
             return
         files.remove(part)
-    raise release.Refused("bundle.damaged", "%s came %d times as another file" % (entry["path"], TRIES_MAX))
+    raise Refused("bundle.damaged", "%s came %d times as another file" % (entry["path"], TRIES_MAX))
 
 
 async def _fetch(

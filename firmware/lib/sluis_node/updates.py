@@ -7,7 +7,8 @@ order, stands in docs/reference/node-updates.md.
 import asyncio
 import sys
 
-from sluis_node import files, page, release, slots
+from sluis_node import files, page, slots
+from sluis_node.refused import Later, Refused
 
 try:
     from typing import Any, Awaitable, Callable
@@ -19,6 +20,10 @@ TRIAL_S = 180
 
 SETTLED_S = 10
 """It must work for so long without a break to be confirmed."""
+
+
+LOOK_S = 5
+"""A switch that has to wait is tried again so often."""
 
 
 class Surroundings:
@@ -67,6 +72,11 @@ class Updater:
         """`checking`, `fetching`, `waiting`, `switching`, `trial`, `failed`, or "" for nothing."""
         self.reason = ""
         page.write(boot.state)
+        told = slots.manifest(boot.state["run"]) or {}
+        self._runs = (told.get("version", ""), told.get("sequence", 0))
+        self._floor = slots.floor(boot.state)
+        kept = files.read_json(page.PAGE)
+        self._back = kept["sequence"] if isinstance(kept, dict) else 0
 
     def on_trial(self) -> bool:
         return bool(self._boot.state.get("trial"))
@@ -74,15 +84,14 @@ class Updater:
     def about(self) -> "dict[str, Any]":
         """Which slot runs, what it is, and how far an update is."""
         state = self._boot.state
-        told = slots.manifest(state["run"]) or {}
-        said = {"slot": state["run"], "version": told.get("version", ""), "sequence": told.get("sequence", 0)}
-        said.update({"floor": slots.floor(state), "trial": self.on_trial(), "phase": self.phase})
+        said = {"slot": state["run"], "version": self._runs[0], "sequence": self._runs[1]}
+        said.update({"floor": self._floor, "trial": self.on_trial(), "phase": self.phase})
         if self._offer is not None:
             said.update({"to": self._offer[1]["sequence"], "percent": max(self._percent, 0)})
         if self.reason:
             said["reason"] = self.reason
-        if "back" in state:
-            said["back"] = state["back"]
+        if self._back:
+            said["back"] = self._back
         return said
 
     def _say(self, phase: str, reason: str = "") -> None:
@@ -92,13 +101,15 @@ class Updater:
                 self._around.note("update: %s: %s" % (phase, reason))
             self._changed()
 
-    def _holder(self) -> release.Holder:
-        state, around = self._boot.state, self._around
+    def _holder(self) -> "Any":
+        from sluis_node import release
+
+        around = self._around
         return release.Holder(
             around.boards + (family(),),
             runtime(),
-            slots.sequence(state["run"]),
-            slots.floor(state),
+            self._runs[1],
+            self._floor,
             around.partitions,
             around.now_s(),
         )
@@ -108,8 +119,11 @@ class Updater:
     async def offered(self, signed: "bytes | str") -> "dict[str, Any]":
         """Check a signed manifest and take it. Refused, or Later, says why not. A newer offer replaces an older one."""
         if self.on_trial():
-            raise slots.Later("this node tries its last update", TRIAL_S)
+            raise Later("this node tries its last update", TRIAL_S)
         told = await self._checked(signed)
+        wait = self._around.later()
+        if wait is not None:
+            raise Later(wait[0], wait[1])
         slots.check_space(slots.other(self._boot.state["run"]), told)
         files.write(slots.OFFER, signed)
         self._take(signed, told)
@@ -118,7 +132,9 @@ class Updater:
     async def _checked(self, signed: "bytes | str") -> "dict[str, Any]":
         trusted = slots.trust()
         if trusted is None:
-            raise release.Refused("bundle.untrusted", "this node trusts nobody: %s is missing" % slots.TRUST)
+            raise Refused("bundle.untrusted", "this node trusts nobody: %s is missing" % slots.TRUST)
+        from sluis_node import release
+
         told = release.read_manifest(await release.opened(signed, "manifest", trusted))
         release.suits(told, self._holder())
         return told
@@ -138,7 +154,9 @@ class Updater:
         """Other keys, signed by those trusted until now."""
         now = slots.trust()
         if now is None:
-            raise release.Refused("bundle.untrusted", "this node trusts nobody: %s is missing" % slots.TRUST)
+            raise Refused("bundle.untrusted", "this node trusts nobody: %s is missing" % slots.TRUST)
+        from sluis_node import release
+
         files.write(slots.TRUST, await release.next_trust(signed, now))
 
     # -- doing it -----------------------------------------------------------------------------------------
@@ -153,9 +171,9 @@ class Updater:
             return
         try:
             if self.on_trial() or "back" in state:
-                raise release.Refused("bundle.rollback", "it was tried")
+                raise Refused("bundle.rollback", "it was tried")
             self._take(signed, await self._checked(signed))
-        except release.Refused:
+        except Refused:
             files.remove(slots.OFFER)
 
     async def run(self) -> None:
@@ -172,7 +190,7 @@ class Updater:
         self._say("fetching")
         try:
             await slots.stage(self._boot.state["run"], offer[0], offer[1], self._fetch, self._told)
-        except (release.Refused, OSError) as error:
+        except (Refused, OSError) as error:
             if self._offer is offer:  # else a newer one came, and its event is set
                 self._offer = None
                 files.remove(slots.OFFER)
@@ -188,7 +206,7 @@ class Updater:
                 self._restart_into_other("a new version is tried")
                 return
             self._say("waiting", wait[0])
-            await asyncio.sleep(wait[1])
+            await asyncio.sleep(min(wait[1], LOOK_S))
 
     def _restart_into_other(self, why: str) -> None:
         run, faults = self._boot.state["run"], self._around.faults()
@@ -208,13 +226,13 @@ class Updater:
     async def back(self) -> "dict[str, Any]":
         """Run the other slot again, on trial: undo. It is checked anew, and nothing is fetched."""
         if self.on_trial():
-            raise slots.Later("this node tries its last update", TRIAL_S)
+            raise Later("this node tries its last update", TRIAL_S)
         run = self._boot.state["run"]
         other = await slots.check_whole(slots.other(run))
         slots.raise_floor(self._boot.state)
         wait = self._around.later()
         if wait is not None:
-            raise slots.Later(wait[0], wait[1])
+            raise Later(wait[0], wait[1])
         self._restart_into_other("the other slot is wanted")
         return {"sequence": other}
 
@@ -230,6 +248,7 @@ class Updater:
         if self._well_s >= SETTLED_S:
             self._boot.confirm()
             slots.raise_floor(self._boot.state)
+            self._floor = slots.floor(self._boot.state)
             self._around.note("update: this version is confirmed")
             self._say("")
         elif self._trial_s == TRIAL_S:

@@ -3,7 +3,7 @@
     {"slot": "b", "version": "0.2.0", "sequence": 12, "reset_cause": "restart", "lines": [...], "traceback": "..."}
 
 A page comes as the answer to `page` (docs/reference/node-telemetry.md). Two are the same when they went through the
-same functions to the same kind of error: numbers of lines, slots, addresses and values differ between nodes and versions.
+same functions to the same kind of error: numbers of lines, slots, addresses and values differ between nodes.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import sys
 
 import machine  # noqa: F401  the unix port's, before its folder is out of sight
 import vfs
-from sluis_node import board, files, page, release, slots, updates
+from sluis_node import board, ed25519, files, page, release, slots, updates  # noqa: F401  all, while they can be found
 
 BLOCK = 4096
 PROG = 256
