@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tty
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,49 +13,17 @@ from sluis.app.bench import Bench
 from sluis.app.bench_keys import Keys
 from sluis.app.bench_stock import Stock
 from sluis.app.supply import Supply
-from sluis.links.serial.ports import Found, UsbId
 from sluis.model import BoardChanged, Role
 from sluis.model.commands import SYSTEM
 from sluis.panel.bench import KEEP, Wish
-from sluis_provision.bench import Socket
 from sluis_provision.enrol import Enrolment
-from sluis_provision.flashers import Flasher
 from tests.conftest import eventually
 from tests.panel.conftest import Browser, Site
-from tests.provision.flash.pretend import Board, Pretend
+from tests.provision.flash.pretend import Board
+from tests.provision.flash.tray import Tray
 from tests.provision.papers.conftest import text_of
 
 FIRST, SECOND = "7cdfa1000001", "7cdfa1000002"
-ESPRESSIF = 0x303A
-
-
-@dataclass
-class Tray:
-    """Boards in USB sockets, on ports that are there until they are pulled."""
-
-    boards: dict[str, Board] = field(default_factory=dict)
-    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def plug(self, board: Board) -> str:
-        master, slave = os.openpty()
-        tty.setraw(slave)
-        port = os.ttyname(slave)
-        self.boards[port], self.ends[port] = board, (master, slave)
-        return port
-
-    def pull_all(self) -> None:
-        for port in list(self.ends):
-            for end in self.ends.pop(port):
-                os.close(end)
-
-    def usb(self) -> list[Found]:
-        return [
-            Found(port, UsbId(ESPRESSIF, 0x1001, "", f"0000:01:00.0/1.{number}:1.0"), "Espressif USB JTAG")
-            for number, port in enumerate(self.boards, 1)
-        ]
-
-    def flasher(self, socket: Socket, _job: object = None) -> Flasher:
-        return Pretend(self.boards[socket.port])
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sluis.app.bench_keys import Keys
 from sluis.app.bench_stock import Stock
 from sluis.links.serial.ports import Found, usb_ports
 from sluis.model import Actor, BoardChanged, Device, ProvisionError, SluisError
-from sluis.panel.bench import ChoicesReport, RunReport, SocketReport, Wish
+from sluis.panel.bench import BoardReport, ChoicesReport, RunReport, SocketReport, Wish
 from sluis.runtime import Bus, Clock
 from sluis.store.audit import AuditLog
 from sluis_provision.bench import Bench as Engine
@@ -81,6 +81,8 @@ class Bench:
         self._asked: dict[str, SocketReport] = {}
         self._run = self._left(load(folder))
         self._report: Mapping[str, Any] = {}
+        self._kept: tuple[BoardReport, ...] = ()
+        """Boards of the same tray that an earlier run has dealt with."""
 
     async def run(self) -> None:
         """Carries the runs. Cancelled, it leaves each board where it is, and says so."""
@@ -167,7 +169,8 @@ class Bench:
         if self._group is None:
             raise ProvisionError("the bench is not at work", hint="Is the gateway stopping?")
         wish = replace(wish, ports=ports)
-        self._run = RunReport(uuid4().hex[:12], actor.label, wish, job.image, self._clock.stamp().at_us, 0, ())
+        self._kept = tuple(one for one in (self._run.boards if self._run else ()) if one.port not in ports)
+        self._run = RunReport(uuid4().hex[:12], actor.label, wish, job.image, self._clock.stamp().at_us, 0, self._kept)
         self._engine = self._made(job, wish, actor)
         self._task = self._group.create_task(self._work(self._engine, ports, actor))
         files = len(job.files)
@@ -215,10 +218,14 @@ class Bench:
 
     def _end(self, engine: Engine) -> None:
         assert self._run is not None
-        self._report = report(engine.job, engine.cards.values(), engine.unmanned)
-        self._run = replace(self._run, ended_at_us=self._clock.stamp().at_us, boards=boards_of(engine.cards.values()))
+        made = report(engine.job, engine.cards.values(), engine.unmanned)
+        self._run = replace(self._run, ended_at_us=self._clock.stamp().at_us, boards=self._all(engine))
+        self._report = made | plain(self._run, made["boards"])
         self._keep(self._run)
         self._news("", "ended", 100)
+
+    def _all(self, engine: Engine) -> tuple[BoardReport, ...]:
+        return (*self._kept, *boards_of(engine.cards.values()))
 
     def _tell(self, card: Card) -> None:
         """A card changed. Called many times a second while a board is written: only a new step is kept in the file."""
@@ -226,7 +233,7 @@ class Bench:
         if run is None or self._engine is None:
             return
         before = {one.port: one.step for one in run.boards}
-        self._run = replace(run, boards=boards_of(self._engine.cards.values()))
+        self._run = replace(run, boards=self._all(self._engine))
         if before.get(card.port) != card.step:
             self._keep(self._run)
         self._news(card.port, str(card.step), card.percent)
@@ -260,7 +267,7 @@ class Bench:
         self._idle()
         if self._run is not None:
             await self._audit.record(actor, "bench.put-away", self._run.id)
-        self._run, self._engine, self._report = None, None, {}
+        self._run, self._engine, self._report, self._kept = None, None, {}, ()
         self._asked.clear()
         await asyncio.to_thread(save, self._folder, None)
 

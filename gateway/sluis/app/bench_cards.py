@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from sluis.panel.bench import BoardReport, RunReport
@@ -49,9 +49,10 @@ def stopped(board: BoardReport, now_us: int) -> BoardReport:
     )
 
 
-def plain(run: RunReport) -> dict[str, Any]:
-    """The report of a run whose end this process did not see."""
-    steps = [one.step for one in run.boards]
-    boards = [{name: getattr(one, name) for name in BoardReport.__slots__} for one in run.boards]
-    told = {"profile": run.wish.profile, "image": run.image, "boards": boards}
-    return told | {"done": steps.count("done"), "failed": steps.count("failed")}
+def plain(run: RunReport, told: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The report of a tray: of boards whose end this run did not see, what is known of them; of others what is told."""
+    better = {one["port"]: one for one in told}
+    boards = [better.get(one.port) or asdict(one) for one in run.boards]
+    steps = [one["step"] for one in boards]
+    named = {"profile": run.wish.profile, "image": run.image, "boards": boards}
+    return named | {"done": steps.count("done"), "failed": steps.count("failed")}

@@ -21,8 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sluis.app.bench import Bench
+from sluis.app.bench_stock import Stock
+from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
 from sluis.app.scanning import Scanning
+from sluis.app.supply import Supply
 from sluis.control import Control
 from sluis.intake import Register
 from sluis.intake.scan import Scan
@@ -71,12 +75,21 @@ from sluis.store.commands import Commands
 from sluis.store.database import Database
 from sluis.store.devices import Devices
 from sluis.store.link_steps import LinkSteps
+from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
 from sluis.watch.alert import Alert, AlertStep
 from sluis.watch.wellness import Wellness
+from sluis_provision.enrol import Enrolment, SiteSecret
+from sluis_provision.supply.settings import SupplySettings
+from tests.panel.conftest import NodeAccounts, NodeLine
+from tests.provision.flash.pretend import Board
+from tests.provision.flash.tray import Tray
 
 PASSWORD = "four random words here"
 HOUR_US = 3_600_000_000
+
+BOARDS = 3
+"""On the bench; the second has another chip than the others."""
 
 CLIMATE = (
     Point("temperature", "°C", minimum=-40, maximum=85, every_s=10, key="temperature"),
@@ -546,6 +559,16 @@ async def serve(folder: Path, *, users: bool) -> None:
     link.site = site
     recovery, history = LinkSteps(database), History(clock)
     wellness = Wellness(register, history, {}, clock, bus)
+    supply, tray, secret = (
+        Supply(folder / "supply", SupplySettings(), audit, clock),
+        Tray(),
+        SiteSecret(folder / "secret"),
+    )
+    for number in range(BOARDS):
+        tray.plug(Board(f"7cdfa100000{number}", chip="esp32s3" if number == 1 else "esp32c3"))
+    images = Stock(folder / "images", supply, clock)
+    by = {"usb": tray.usb, "flashers": tray.flasher, "files_by": tray.flasher, "patience_s": 0.0}
+    bench = Bench(folder / "provision", images, None, audit, bus, clock, **by)  # type: ignore[arg-type]
     house = House(
         clock=clock,
         bus=bus,
@@ -562,7 +585,10 @@ async def serve(folder: Path, *, users: bool) -> None:
         recovery=recovery,
         scanning=Scanning(Scan(register, clock), System(clock, bus).links, audit, lambda: ()),
         papers=build_papers(settings.site_name, database, register, control, audit, clock, folder / "pki"),
+        supply=supply,
         door=door,
+        nodes=Enrolment(Nodes(database), NodeAccounts(), NodeLine(), NodeDevices(register), secret, audit, clock),
+        bench=bench,
     )
     for step in STEPS:
         recovery.append(step)
@@ -576,7 +602,7 @@ async def serve(folder: Path, *, users: bool) -> None:
     app = build_app(house, settings)
     server = PanelServer(app, settings, certificate(folder))
     async with asyncio.TaskGroup() as group:
-        for part in (register, control, server, wellness):
+        for part in (register, control, server, wellness, bench):
             group.create_task(part.run())
         group.create_task(site.live())
         await server.ready.wait()

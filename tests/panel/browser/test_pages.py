@@ -21,6 +21,7 @@ PAGES = (
     "/devices/school-entree-lamp",
     "/devices/school-aula-beamer",
     "/devices/school-kl01/points/temperature/why",
+    "/bench",
     "/discovered",
     "/discovered?show=ignored",
     "/discovered/add",
@@ -83,6 +84,42 @@ def test_page_is_accessible_and_holds_its_layout(
     assert problems == []
     assert [said for said in one.wrong if "404" not in said] == []
     assert [url for url in one.asked if not url.startswith((server.url, "data:"))] == []
+
+
+@pytest.mark.parametrize("language", ["nl-NL", "en-GB"])
+def test_a_tray_is_flashed_on_a_phone(own_server: Any, visit: Opens, axe: str, language: str) -> None:
+    """Boards are asked and written; the page shows it without being loaded again, and afterwards as it was."""
+    one = visit(own_server(), "phone", locale=language).sign_in()
+    page = one.page
+    page.set_viewport_size({"width": 375, "height": 720})
+    one.go("/more")
+    page.click("main a[href='/bench']")
+    page.wait_for_selector("#tray")
+    assert page.locator("input[name=ports]").count() == 3
+    page.click("[formaction='/bench/look']")
+    page.wait_for_selector("text=7cdfa1000001")
+    page.select_option("#profile", "esp32-c3")
+    page.select_option("#image", "keep")
+    page.uncheck("input[name=key]")
+    assert violations(page, axe) == []
+    page.click("button[form=tray]")
+    page.wait_for_url("**/bench")
+    page.wait_for_selector("form[action='/bench/away']")
+    assert page.locator("section.card-alarm").count() == 1, "the one with another chip"
+    assert page.locator("main .badge.state-ok").count() == 2
+    assert violations(page, axe) == []
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.reload()
+    page.wait_for_selector("html[data-script=yes]", state="attached")
+    page.focus("form[action='/bench/again'] button")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_selector("form[action='/bench/away']")
+    assert page.locator("main .badge.state-ok").count() == 2, "the others of the tray stay"
+    page.click("form[action='/bench/away'] button")
+    page.wait_for_selector("#tray")
+    assert [said for said in one.wrong if "409" not in said] == []
 
 
 @pytest.mark.parametrize("path", STRANGERS_PAGES)

@@ -13,6 +13,7 @@ from sluis.panel.pages import (
     adding,
     alerts,
     assets,
+    bench,
     devices,
     discovered,
     entrance,
@@ -30,5 +31,5 @@ def install(app: FastAPI) -> None:
     """Add the pages, static files and the error page to the application."""
     app.state.error_page = entrance.error_page
     app.state.energy = EnergyCard(app.state.settings.main_meters)
-    for room in (assets, entrance, home, adding, devices, paths, discovered, alerts, rules, people, system, links):
+    for room in (assets, entrance, home, adding, devices, paths, discovered, bench, alerts, rules, people, system, links):
         app.include_router(room.router)
