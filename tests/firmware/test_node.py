@@ -15,7 +15,8 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.conftest import Broker
+from tests.conftest import Broker, a_free_port
+from tests.firmware.pki import Authority
 from tests.firmware.vm import Node
 
 pytestmark = pytest.mark.timeout(120)
@@ -208,6 +209,56 @@ def test_a_trial_that_does_not_reach_its_broker_ends_by_itself(broker: Broker, h
     assert house.ask("config")["node"] == WIRED
     assert house.ask("config")["trial"] == []
     assert node.read("/trial.s") is None
+
+
+SIX_PARTS: dict[str, Any] = {
+    "health_every_s": 5,
+    "buses": {"wire": {"bus": "onewire", "pin": 4}, "main": {"bus": "i2c", "sda": 20, "scl": 21}},
+    "parts": {
+        "boiler": {"part": "ds18b20", "bus": "wire", "every_s": 1},
+        "air": {"part": "bme280", "bus": "main", "every_s": 1},
+        "room": {"part": "scd4x", "bus": "main", "every_s": 5},
+        "sun": {"part": "veml7700", "bus": "main", "every_s": 1},
+        "lamp": {"part": "dimmer", "pin": 8},
+        "pump": {"part": "relay", "pin": 16},
+    },
+}
+SIX_WIRED = {
+    "4": {"onewire": [SENSOR]},
+    "20": {
+        "i2c": {
+            "118": {"part": "bme280", "temperature": 21.5, "humidity": 45, "pressure": 1013},
+            "98": {"part": "scd4x", "co2": 512, "temperature": 25, "humidity": 37, "every_ms": 500},
+            "16": {"part": "veml7700", "lux": 350},
+        }
+    },
+}
+SPARE = 30_000
+"""Bytes: a TLS record of 16 kB in one piece, and as much again for a long configuration."""
+
+
+@pytest.mark.soak
+def test_six_parts_fit_beside_tls(broker: Broker, house: House, node: Node, tmp_path: Path) -> None:
+    """In a heap of 256 kB, of which the simulated chips take their share, too."""
+    authority = Authority(tmp_path / "site")
+    port = a_free_port()
+    lines = [f"listener {port} 127.0.0.1", *authority.listener("sluis.local")]
+    with (broker.folder / "mosquitto.conf").open("a") as file:
+        file.write("\n".join(lines) + "\n")
+    broker.stop()
+    broker.start()
+    way = net(port)
+    way["broker"] |= {"tls": True, "server": "sluis.local"}
+    node.show_world(SIX_WIRED)
+    node.write({"/net.json": way, "/ca.der": authority.der, "/node.json": SIX_PARTS})
+    node.start()
+    for point in ("boiler", "air_pressure", "room_co2", "sun", "lamp", "pump"):
+        until(lambda point=point: house.values(point), within_s=60)
+    seen = len(house.values("free_memory"))
+    until(lambda: len(house.values("free_memory")) > seen + 1)
+    assert min(house.values("free_memory")) > SPARE
+    assert house.values("faults")[-1] == ""
+    assert node.starts == 1
 
 
 def test_the_same_question_twice_is_done_once(broker: Broker, house: House, node: Node) -> None:

@@ -218,3 +218,12 @@ def test_unused_parts_cost_nothing() -> None:
         "print(sorted(name for name in sys.modules if name.startswith('sluis_node.parts.')))"
     )
     assert loaded == "['sluis_node.parts.relay']\n"
+
+
+def test_the_page_of_parts_is_fresh() -> None:
+    script = "import node_parts_reference as made; print(made.page(), end='')"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": str(ROOT / "tools")}, capture_output=True, check=True
+    )
+    page = (ROOT / "docs" / "reference" / "node-parts.md").read_bytes()
+    assert page == ended.stdout, "run: python tools/node_parts_reference.py"
