@@ -252,8 +252,8 @@ def test_six_parts_fit_beside_tls(broker: Broker, house: House, node: Node, tmp_
     node.show_world(SIX_WIRED)
     node.write({"/net.json": way, "/ca.der": authority.der, "/node.json": SIX_PARTS})
     node.start()
-    for point in ("boiler", "air_pressure", "room_co2", "sun", "lamp", "pump"):
-        until(lambda point=point: house.values(point), within_s=60)
+    points = ("boiler", "air_pressure", "room_co2", "sun", "lamp", "pump")
+    until(lambda: all(house.values(point) for point in points), within_s=60)
     seen = len(house.values("free_memory"))
     until(lambda: len(house.values("free_memory")) > seen + 1)
     assert min(house.values("free_memory")) > SPARE
