@@ -157,9 +157,8 @@ def test_a_download_goes_on_after_a_reset(gateway: Gateway, node: Node, newer: d
 def test_it_says_later_while_an_actuator_is_in_use(gateway: Gateway, node: Node, newer: dict[str, bytes]) -> None:
     gateway.house.say(f"sluis/{UID}/set/pump", True)
     until(lambda: node.level(16) == 1)
-    until(lambda: "later_s" in gateway.offer(newer, 8), WITHIN_S)
     said = gateway.offer(newer, 8)
-    assert "pump is in use" in said["error"]
+    assert (said["error"], said["later_s"]) == ("pump is in use", 60)
     assert gateway.offer(newer, 8, now=True)["ok"]
     until(lambda: gateway.runs(8), WITHIN_S)
 

@@ -298,7 +298,7 @@ class Node:
         work = [self.way.run(), self._announcing(), self._working(), self._blinking(), console.read()]
         work += [console.work(), onboarding.by_radio(lambda: self._uptime_ms // 1000)]
         if self.client is not None:
-            work += [self.client.run(), self.clock.run(), self.carrier.run(), self.carrier.watch()]
+            work += [self.client.run(), self.clock.run(), self.carrier.updater.run()]
         tasks = [asyncio.create_task(self._kept(each)) for each in work]
         while self._ending is None:
             await self._second()

@@ -38,7 +38,6 @@ class Carrier:
         self._wanted = b""
         self._piece: "bytes | None" = None
         self._came = asyncio.Event()
-        self._busy: "tuple[str, int] | None" = None
         self.hurry = False
         """Somebody wants it now, whatever is switched on."""
         around = updates.Surroundings()
@@ -126,17 +125,9 @@ class Carrier:
 
     # -- not now ------------------------------------------------------------------------------------------
 
-    def later(self) -> "tuple[str, int] | None":
-        return None if self.hurry else self._busy
-
-    async def look(self) -> None:
-        """Find out, for `later`, whether a restart would disturb anybody."""
-        self._busy = self._quiet() or await self._battery() or await self._switched()
-
-    async def watch(self) -> None:
-        while True:
-            await self.look()
-            await asyncio.sleep(5)
+    async def later(self) -> "tuple[str, int] | None":
+        """Why a restart would disturb somebody, and when to ask again."""
+        return None if self.hurry else self._quiet() or await self._battery() or await self._switched()
 
     def _quiet(self) -> "tuple[str, int] | None":
         quiet, clock = rules().get("quiet"), self._node.clock
@@ -175,10 +166,6 @@ class Carrier:
                 if value is not None and value != part.settings["safe"]:
                     return "%s is in use" % part.key, AGAIN_S
         return None
-
-    async def run(self) -> None:
-        await self.look()
-        await self.updater.run()
 
 
 def rules() -> "dict[str, Any]":

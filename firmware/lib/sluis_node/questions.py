@@ -169,7 +169,6 @@ async def _update(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
 
 async def _undo(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
     node.carrier.hurry = asked.get("now") is True
-    await node.carrier.look()
     return await node.carrier.updater.back()
 
 

@@ -151,7 +151,8 @@ async def check_whole(slot: str) -> int:
 def check_space(slot: str, told: "dict[str, Any]") -> None:
     """Refused when the files do not fit into a slot, beside all that is not in it."""
     about = os.statvfs("/")
-    block, free = about[0], about[3]
+    # littlefs counts blocks that are shared twice, and on a full flash comes below nothing, which wraps.
+    block, free = about[0], about[3] if about[3] <= about[2] else 0
     for path in listed("/" + slot):
         size = size_of("/%s/%s" % (slot, path)) or 0
         if size > INLINE_MAX:

@@ -26,6 +26,10 @@ LOOK_S = 5
 """A switch that has to wait is tried again so often."""
 
 
+async def _never() -> "tuple[str, int] | None":
+    return None
+
+
 class Surroundings:
     """What an update needs to know of the node it happens on, and may do to it."""
 
@@ -37,7 +41,7 @@ class Surroundings:
         self.restart: "Callable[[str, Callable[[], None]], None]" = lambda why, last: None
         self.faults: "Callable[[], list[str]]" = list
         """Keys of parts that do not work now."""
-        self.later: "Callable[[], tuple[str, int] | None]" = lambda: None
+        self.later: "Callable[[], Awaitable[tuple[str, int] | None]]" = _never
         """Why it must not restart now, and in how many seconds to look again."""
 
 
@@ -121,7 +125,7 @@ class Updater:
         if self.on_trial():
             raise Later("this node tries its last update", TRIAL_S)
         told = await self._checked(signed)
-        wait = self._around.later()
+        wait = await self._around.later()
         if wait is not None:
             raise Later(wait[0], wait[1])
         slots.check_space(slots.other(self._boot.state["run"]), told)
@@ -200,7 +204,7 @@ class Updater:
 
     async def _switch_when_idle(self, offer: "Any") -> None:
         while self._offer is offer:
-            wait = self._around.later()
+            wait = await self._around.later()
             if wait is None:
                 self._say("switching")
                 self._restart_into_other("a new version is tried")
@@ -230,7 +234,7 @@ class Updater:
         run = self._boot.state["run"]
         other = await slots.check_whole(slots.other(run))
         slots.raise_floor(self._boot.state)
-        wait = self._around.later()
+        wait = await self._around.later()
         if wait is not None:
             raise Later(wait[0], wait[1])
         self._restart_into_other("the other slot is wanted")

@@ -45,6 +45,7 @@ def envelope(contents: dict[str, bytes], sequence: int = SEQUENCE, **other: Any)
 def plan(**other: Any) -> dict[str, Any]:
     new = program(2)
     held = {f"/a/{path}": data for path, data in program(1).items()}
+    held["/b/sluis_node/stray.py"] = b"no manifest names it"
     held["/boot.py"] = (ROOT / "firmware" / "boot" / "boot.py").read_bytes()
     held["/trust.json"] = trust_of(PUBLIC, 2).encode()
     return {

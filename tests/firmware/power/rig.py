@@ -185,7 +185,9 @@ def cut(flash, image, plan, number):
     assert plan["new"] == sys.modules["program"].VERSION and not state.get("trial")
     assert asyncio.run(slots.check_whole(state["run"])) == plan["sequence"]
     assert slots.floor(state) == plan["sequence"] and files.read_json(slots.FLOOR)["sequence"] == plan["sequence"]
-    assert files.read(slots.OFFER) is None and "@staging" not in slots.listed("/" + state["run"])
+    wanted = {entry["path"] for entry in slots.manifest(state["run"])["files"]} | {slots.SIGNED}
+    assert set(slots.listed("/" + state["run"])) == wanted  # nothing that no manifest names
+    assert files.read(slots.OFFER) is None
     vfs.umount("/")
     return {"cut": number, "was_cut": was_cut, "ran": found, "slot": runs, "trial": trial, "whole": whole, "took": took}
 

@@ -29,8 +29,9 @@ def test_bad_blocks_are_gone_round(tmp_path: Path, bad: list[int]) -> None:
     assert len(cuts) > 2
 
 
-def test_what_does_not_fit_is_refused_before_the_first_byte(tmp_path: Path) -> None:
-    (said,) = run(tmp_path, plan(blocks=16, refused=True))
+@pytest.mark.parametrize("blocks", [16, 24])
+def test_what_does_not_fit_is_refused_before_the_first_byte(tmp_path: Path, blocks: int) -> None:
+    (said,) = run(tmp_path, plan(blocks=blocks, refused=True))
     assert said == {"said": "bundle.space", "ran": 1, "whole": 0, "offer": False, "left": []}
 
 
