@@ -65,7 +65,7 @@ def made(site: Site, tray: Tray) -> Made:
 
 @pytest.fixture
 async def bench(made: Made) -> AsyncIterator[Bench]:
-    bench = made()
+    bench = made(keys=True)
     running = asyncio.ensure_future(bench.run())
     await asyncio.sleep(0)
     yield bench
@@ -212,3 +212,59 @@ async def test_who_holds_rights_in_one_area_has_no_bench(site: Site, bench: Benc
     some = await site.program(Role.TECHNICIAN, areas=frozenset({"Hal"}))
     for path in ("", "/sockets", "/choices", "/report"):
         assert (await some.get(f"/api/v1/bench{path}")).status_code == 403
+
+
+@pytest.fixture
+async def person(site: Site) -> Browser:
+    """A technician's browser."""
+    await site.user("tess", Role.TECHNICIAN)
+    browser = site.browser()
+    await browser.sign_in("tess")
+    return browser
+
+
+async def test_the_page_says_which_pin_fails_and_tests_again(
+    site: Site, tray: Tray, bench: Bench, admin: Browser, person: Browser
+) -> None:
+    node = "7cdfa1000009"
+    await site.node(node)
+    await admin.post("/api/v1/bench", json=wish(tray.plug(Board(node))))
+    await ended(admin)
+    finding = {"part": "pump", "pin": "GPIO16", "ok": False, "said": "no current", "check": "Look at its fuse."}
+    site.nodes.answers[node, "test"] = {"ok": True, "findings": [finding]}
+    answer = await person.post("/bench/test", data={"node": node})
+    assert answer.status_code == 303
+    shown = (await person.get("/bench?language=en", headers={"Accept-Language": "en"})).text
+    assert "GPIO16" in shown and "Look at its fuse." in shown
+    assert "/bench/place" not in shown
+    site.nodes.answers[node, "test"] = {"ok": True, "findings": [finding | {"ok": True, "values": {"pump": True}}]}
+    await person.post("/bench/test", data={"node": node})
+    shown = (await person.get("/bench")).text
+    assert "GPIO16" not in shown and "/bench/place" in shown
+    placed = {"node": node, "name": "Pomp", "area": "Kelder"}
+    await person.post("/bench/place", data=placed)
+    device = site.register.device(f"sluis-node-{node}")
+    assert (device.name, device.area) == ("Pomp", "Kelder")
+    shown = (await person.get("/bench")).text
+    assert f"/api/v1/labels?device={device.key}" in shown and "/bench/place" not in shown
+    assert (await person.post("/bench/away")).status_code == 303
+    assert 'id="tray"' in (await person.get("/bench")).text
+
+
+async def test_a_wrong_wish_keeps_what_was_chosen(tray: Tray, bench: Bench, person: Browser) -> None:
+    port = tray.plug(Board(FIRST))
+    told = {"ports": [port], "profile": "esp32-s3", "image": "", "firmware": "ours", "erase": "true"}
+    answer = await person.post("/bench", data=told)
+    assert answer.status_code == 409
+    assert "sluis bundle import" in answer.text
+    assert 'value="esp32-s3" selected' in answer.text
+    assert 'name="erase" value="true" checked' in answer.text
+    assert 'name="key" value="true" checked' not in answer.text
+
+
+async def test_who_may_not_sees_no_bench(site: Site, bench: Bench) -> None:
+    await site.user("piet", Role.OPERATOR)
+    browser = site.browser()
+    await browser.sign_in("piet")
+    assert (await browser.get("/bench")).status_code == 403
+    assert "/bench" not in (await browser.get("/more")).text
