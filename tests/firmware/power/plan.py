@@ -42,10 +42,12 @@ def envelope(contents: dict[str, bytes], sequence: int = SEQUENCE, **other: Any)
     return signed.encode()
 
 
-def plan(**other: Any) -> dict[str, Any]:
+def plan(slot: str = "a", **other: Any) -> dict[str, Any]:
+    """`slot`: where the old program is."""
     new = program(2)
-    held = {f"/a/{path}": data for path, data in program(1).items()}
-    held["/b/sluis_node/stray.py"] = b"no manifest names it"
+    held = {f"/{slot}/{path}": data for path, data in program(1).items()}
+    held[f"/{'ab'[slot == 'a']}/sluis_node/stray.py"] = b"no manifest names it"
+    held["/slot.json"] = json.dumps({"run": slot, "boots": 0}).encode()
     held["/boot.py"] = (ROOT / "firmware" / "boot" / "boot.py").read_bytes()
     held["/trust.json"] = trust_of(PUBLIC, 2).encode()
     return {

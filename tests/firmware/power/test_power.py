@@ -23,6 +23,13 @@ def test_every_cut_leaves_the_old_or_the_new_whole(tmp_path: Path) -> None:
     assert order == sorted(order)  # once switched, it stays
 
 
+def test_from_the_second_slot_to_the_first_as_well(tmp_path: Path) -> None:
+    """Without `/slot.json` the loader takes `/a`: this way round, that is the slot that is filled only half."""
+    *cuts, end = run(tmp_path, plan("b", cuts=[2, 100_000, 3]))
+    assert len(cuts) == len(range(2, end["end"] + 1, 3))
+    assert all((one["ran"] == 2) == (one["slot"] == "a") == (one["whole"] == SEQUENCE) for one in cuts)
+
+
 @pytest.mark.parametrize("bad", [[5], [9, 10, 11], [20, 21]])
 def test_bad_blocks_are_gone_round(tmp_path: Path, bad: list[int]) -> None:
     *cuts, _end = run(tmp_path, plan(bad=bad, cuts=[3, 100_000, 17]))
