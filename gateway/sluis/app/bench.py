@@ -17,20 +17,20 @@ from uuid import uuid4
 from sluis.app.bench_cards import boards_of, plain, stopped
 from sluis.app.bench_file import load, save
 from sluis.app.bench_keys import Keys
+from sluis.app.bench_look import Eyes, Flashers, usable, usual
 from sluis.app.bench_stock import Stock
 from sluis.links.serial.ports import Found, usb_ports
-from sluis.model import Actor, BoardChanged, Device, ProvisionError, SluisError
+from sluis.model import Actor, BoardChanged, Device, ProvisionError
 from sluis.panel.bench import BoardReport, ChoicesReport, RunReport, SocketReport, Wish
 from sluis.runtime import Bus, Clock
 from sluis.store.audit import AuditLog
 from sluis_provision.bench import Bench as Engine
 from sluis_provision.bench import Card, Job, Memory, Seat, Socket, Step, report
 from sluis_provision.bench.problem import BenchBusy, NoRun
-from sluis_provision.bench.sockets import boards_among, file_flasher, flasher, named
-from sluis_provision.flashers import Flasher, Repl
-from sluis_provision.flashers.drives import is_drive
+from sluis_provision.bench.sockets import file_flasher, named
+from sluis_provision.flashers import Flasher
 from sluis_provision.flashers.problem import PortUnusable
-from sluis_provision.images.profiles import profile, profiles
+from sluis_provision.images.profiles import profile
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,6 @@ and a tray does not come to its end."""
 
 BOARDS_MOST = 64
 """Boards in one run: more than any hub has sockets."""
-
-FAMILIES = ("esp", "rp2")
-
-Flashers = Callable[[Socket, Job], Flasher]
 
 
 class Bench:
@@ -71,14 +67,13 @@ class Bench:
         self._bus = bus
         self._clock = clock
         self._taken = taken
-        self._usb = usb
         self._flashers = flashers or usual
+        self._eyes = Eyes(usb, taken, self._flashers)
         self._files_by = files_by
         self._patience_s = patience_s
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
         self._engine: Engine | None = None
-        self._asked: dict[str, SocketReport] = {}
         self._run = self._left(load(folder))
         self._report: Mapping[str, Any] = {}
         self._kept: tuple[BoardReport, ...] = ()
@@ -93,57 +88,11 @@ class Bench:
     # -- looking ------------------------------------------------------------------------------------------
 
     async def sockets(self) -> list[SocketReport]:
-        found, self._asked = await asyncio.to_thread(lambda: (self._sockets(), _there(self._asked)))
-        here = {one.port for one in found}
-        return [self._known(one) for one in found] + [one for port, one in self._asked.items() if port not in here]
-
-    def _sockets(self) -> list[SocketReport]:
-        ports = [one for one in self._usb() if one.usb is not None]
-        seen = [(one.device, one.usb.vendor, one.usb.place) for one in ports if one.usb is not None]
-        words = {one.device: one.words for one in ports}
-        return [
-            SocketReport(socket.port, socket.place, words.get(socket.port, ""), family)
-            for family in FAMILIES
-            for socket in boards_among(seen, family)
-        ]
-
-    def _known(self, socket: SocketReport) -> SocketReport:
-        """With what its board said when it was asked last, or why it cannot be used."""
-        link = self._taken().get(socket.port)
-        if link:
-            hint = "A port of a link is left alone. Is it a board? Take the link out of the settings first."
-            return replace(socket, unusable=f"the link {link} has this port", hint=hint)
-        told = self._asked.get(socket.port)
-        if told is None or told.place != socket.place:
-            return socket
-        return replace(told, words=socket.words, family=socket.family)
+        return await self._eyes.sockets()
 
     async def look(self, ports: Sequence[str], family: str) -> list[SocketReport]:
         self._idle()
-        held = {one.port: one for one in await self.sockets()}
-        chosen = [held.get(port) or SocketReport(port, family=family) for port in dict.fromkeys(ports)]
-        told = await asyncio.gather(*(self._ask(one) for one in chosen))
-        self._asked |= {one.port: one for one in told}
-        return list(told)
-
-    async def _ask(self, socket: SocketReport) -> SocketReport:
-        """Its board, asked through whatever answers: its own loader, else its MicroPython."""
-        if socket.port in self._taken():
-            return self._known(socket)
-        plain = replace(socket, unusable="", hint="", asked=True)
-        try:
-            usable(socket.port)
-            found = await self._asker(socket).probe()
-        except SluisError as error:
-            return replace(plain, unusable=str(error), hint=error.hint)
-        known = {"chip": found.chip, "id": found.uid, "revision": found.revision}
-        return replace(plain, **known, flash_bytes=found.flash_bytes, version=found.version)  # type: ignore[arg-type]
-
-    def _asker(self, socket: SocketReport) -> Flasher:
-        kind = next((one for one in profiles().values() if one.family == socket.family), None)
-        if kind is None:
-            return Repl(socket.port, appears_s=2.0)
-        return self._flashers(Socket(socket.port, socket.place), Job(kind, "", "", ()))
+        return await self._eyes.look(ports, family)
 
     async def choices(self) -> ChoicesReport:
         return await asyncio.to_thread(self._stock.choices)
@@ -199,7 +148,7 @@ class Bench:
         )
 
     async def _work(self, engine: Engine, ports: Sequence[str], actor: Actor) -> None:
-        known = [(one.port, 0, one.place) for one in await asyncio.to_thread(self._sockets)]
+        known = [(one.port, 0, one.place) for one in await asyncio.to_thread(self._eyes.found)]
         try:
             await engine.run(named(ports, known))
         except Exception:
@@ -268,7 +217,7 @@ class Bench:
         if self._run is not None:
             await self._audit.record(actor, "bench.put-away", self._run.id)
         self._run, self._engine, self._report, self._kept = None, None, {}, ()
-        self._asked.clear()
+        self._eyes.forget()
         await asyncio.to_thread(save, self._folder, None)
 
     async def place(self, node: str, actor: Actor, *, name: str, area: str, asset_number: str = "") -> Device:
@@ -309,24 +258,6 @@ class Bench:
         left = replace(run, boards=boards, ended_at_us=now_us)
         self._keep(left)
         return left
-
-
-def _there(asked: Mapping[str, SocketReport]) -> dict[str, SocketReport]:
-    """Those that are still plugged in."""
-    return {port: one for port, one in asked.items() if "://" in port or Path(port).exists()}
-
-
-def usual(socket: Socket, job: Job) -> Flasher:
-    """By the chip's own loader; where its MicroPython stays, by that."""
-    return flasher(socket, job.profile) if job.parts or not job.files else file_flasher(socket)
-
-
-def usable(port: str) -> None:
-    """PortUnusable for what can be no board: a technician may name a device, a drive or a port elsewhere, no file."""
-    path = Path(port)
-    if port.startswith("rfc2217://") or path.is_char_device() or is_drive(path):
-        return
-    raise PortUnusable(f"{port} is neither a serial port nor the drive of a board")
 
 
 def _pdf(made: Mapping[str, Any], language: str) -> bytes:
