@@ -159,6 +159,28 @@ def publish(where: Where, folder: Path, key_file: Path, days: int, without_nodes
     _show(made, json_)
 
 
+@repo.command("mirror")
+@click.argument("source")
+@click.argument("folder", type=Repo)
+@as_json
+def mirror(source: str, folder: Path, json_: bool) -> None:
+    """Copy the repository SOURCE, an address or a folder, into FOLDER: to a stick. Again brings what is new.
+
+    The copy is found whole. Whether its root is to be trusted is for each gateway to say.
+
+    \b
+    sluis bundle repo mirror https://releases.example.org/sluis /media/stick/release
+    """
+    from sluis_provision.supply.mirror import mirror as copy
+
+    made = copy(source, folder)
+    if json_:
+        out({"folder": str(folder), "print": made.anchor.print, "bundles": list(made.bundles), "bytes": made.bytes})
+        return
+    click.echo(f"{folder}: {len(made.bundles)} bundles, {size(made.bytes)}")
+    click.echo(f"Print of its root: {in_groups(made.anchor.print)}")
+
+
 @key.command("trust")
 @click.argument("folder", type=Repo)
 @click.argument("role", type=Roles)

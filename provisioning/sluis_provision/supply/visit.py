@@ -60,6 +60,7 @@ class Offer:
 
     name: str
     bytes: int
+    sha256: str
     told: dict[str, Any]
     """`board`, `version`, `sequence`, `runtime`, `from`, `expires`, `manifest`."""
 
@@ -225,4 +226,6 @@ def _ours(source: str, error: Exception) -> SluisError:
 
 def _offer(target: TargetFile) -> Offer:
     told = target.custom.get(CUSTOM, {}) if isinstance(target.custom, dict) else {}
-    return Offer(target.path, target.length, dict(told) if isinstance(told, dict) else {})
+    return Offer(
+        target.path, target.length, target.hashes.get("sha256", ""), dict(told) if isinstance(told, dict) else {}
+    )
