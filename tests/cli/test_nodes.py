@@ -55,7 +55,7 @@ async def test_its_files_are_for_their_owner_only(site: Site, run: Run, tmp_path
     assert done.exit_code == 0, done.output
     net = json.loads((folder / "net.json").read_text())
     assert (net["name"], net["broker"]["server"]) == (PICO, "sluis.local")
-    assert (folder / "ca.der").read_bytes() == b"certificate"
+    assert (folder / "ca.der").read_bytes() == b"0certificate"
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
     assert net["password"] not in done.output
 
@@ -79,6 +79,14 @@ async def test_a_configuration_is_read_and_given(site: Site, run: Run, tmp_path:
     assert (await run("node", "config", PICO, "--set", str(file))).exit_code == 0
     [held] = await site.house.nodes.nodes()  # type: ignore[union-attr]
     assert held.config == {"name": "Loft"}
+    # The stand-in answers every question for a configuration with the same one.
+    undone = await run("node", "config", PICO, "--undo", "--json")
+    assert json.loads(undone.stdout)["id"] == PICO
+    [held] = await site.house.nodes.nodes()  # type: ignore[union-attr]
+    assert held.config == {"name": "Attic"}
+    assert (await run("node", "config", PICO, "--undo", "--set", str(file))).exit_code == 2
+    site.nodes.answers[PICO, "config"] = {"ok": True, "node": {}}
+    assert "no other configuration" in (await run("node", "config", PICO, "--undo")).stderr
 
 
 async def test_networks_are_kept_and_their_passwords_never_shown(site: Site, run: Run, json_of: JsonOf) -> None:

@@ -16,7 +16,7 @@ except ImportError:  # a node has no typing
 WIFI = "/wifi.json"
 WIFI_MAX = 4
 SECRETS = ("/net.json", "/net.good", "/ca.der", "/cert.der", "/key.der")
-WIPED = SECRETS + (WIFI, "/node.json", "/node.good", "/clock", "/crash.txt")
+WIPED = SECRETS + (WIFI, "/node.json", "/node.good", "/node.old", "/trial.s", "/clock", "/crash.txt")
 
 
 class Identity:

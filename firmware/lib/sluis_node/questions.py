@@ -4,7 +4,8 @@ identify  for_s                 blinks
 restart                         after the answer
 test      parts?, rssi_min?     findings: part, kind, pin, ok, values | said and check
 log       after?                lines: [number, seconds since the start, text]
-config    node? | net?, trial_s?  checked, then on trial (see trial.py); without either: what the node has
+config    node? | net?, trial_s?  checked, then on trial (see trial.py)
+config    which?                what the node has; `previous`: what it had before that
 wipe                            forgets the site and restarts
 update    release? | trust?, now?, rules?   takes a signed release, or new keys, or says why not and when to ask again
 undo                            runs the other slot again, on trial
@@ -117,7 +118,8 @@ async def _config(node: "Node", asked: "dict[str, Any]") -> "dict[str, Any]":
                 raise Unanswerable("%s %s" % problems[0], tuple(problems))
             changed.append((path, json.dumps(asked[key])))
     if not changed:
-        return {"node": files.read_json("/node.json") or {}, "trial": trial.on_trial()}
+        path = trial.OLD if asked.get("which") == "previous" else "/node.json"
+        return {"node": files.read_json(path) or {}, "trial": trial.on_trial()}
     trial_s: "Any" = asked.get("trial_s", trial.TRIAL_S)
     if not isinstance(trial_s, int) or not trial.SHORTEST_S <= trial_s <= trial.LONGEST_S:
         raise Unanswerable("trial_s must be a whole number from %d to %d" % (trial.SHORTEST_S, trial.LONGEST_S))

@@ -12,6 +12,9 @@ TRIAL_S = 180
 """How long a trial may look for its broker: Wi-Fi, DHCP, time and TLS take an RP2040 half a minute. Shorter and an
 access point that is just starting undoes a good change; longer and a wrong one leaves the node out of reach."""
 
+OLD = "/node.old"
+"""What was wired before what is good now: the way back."""
+
 SHORTEST_S, LONGEST_S = 5, 3600
 LIMIT = "/trial.s"
 """Holds another time for the trial that is on, where whoever asked for it gave one."""
@@ -46,7 +49,10 @@ def accept() -> None:
     """The broker was reached with what is there now."""
     for path, good in PAIRS:
         now = files.read(path)
-        if now is not None and now != files.read(good):
+        kept = files.read(good)
+        if now is not None and now != kept:
+            if kept is not None and good == "/node.good":
+                files.write(OLD, kept)
             files.write(good, now)
     files.remove(LIMIT)
 

@@ -122,8 +122,11 @@ def show(where: Where, name: str, json_: bool) -> None:
 @node.command()
 @click.argument("name", metavar="NODE")
 @click.option("--set", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Give it this file.")
+@click.option("--undo", is_flag=True, help="Give it back what it had before.")
+@click.option("--previous", is_flag=True, help="Print what it had before.")
+@as_json
 @click.pass_obj
-def config(where: Where, name: str, file: Path | None) -> None:
+def config(where: Where, name: str, file: Path | None, undo: bool, previous: bool, json_: bool) -> None:
     """Print what is wired to NODE (its node.json), or give it another.
 
     The node checks a new configuration before it takes it, and goes back to the old one when it does not reach the
@@ -132,13 +135,25 @@ def config(where: Where, name: str, file: Path | None) -> None:
     \b
     sluis node config attic > attic.json
     sluis node config attic --set attic.json
+    sluis node config attic --undo
     """
+    if sum((file is not None, undo, previous)) > 1:
+        raise click.UsageError("--set, --undo and --previous do not go together")
     with where.client() as client:
         found = named(client, name)
         if file is None:
-            out(client.get("nodes", found["id"], "config")["config"])
-            return
-        client.put("nodes", found["id"], "config", body={"config": _object(file)})
+            told = client.get("nodes", found["id"], "config", previous="true" if undo or previous else None)["config"]
+            if not undo:
+                out(told)
+                return
+            if not told:
+                raise Failure(f"{found['id']} had no other configuration before this one")
+        else:
+            told = _object(file)
+        held = client.put("nodes", found["id"], "config", body={"config": told})
+    if json_:
+        out(held)
+        return
     click.echo(f"{found['id']} has taken it and starts with it. Then: sluis test {found['id']}")
 
 

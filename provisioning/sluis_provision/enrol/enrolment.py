@@ -256,10 +256,10 @@ class Enrolment:
         await self._line.ask(held.id, "identify")
         await self._audit.record(actor, "node.identified", held.id)
 
-    async def config(self, node_id: str) -> Mapping[str, Any]:
-        """The node's `node.json`, as it is on the node."""
+    async def config(self, node_id: str, *, previous: bool = False) -> Mapping[str, Any]:
+        """The node's `node.json`, as it is on the node; or the one it had before, empty when there was none."""
         held = await self._in_force(node_id)
-        told = (await self._line.ask(held.id, "config")).get("node")
+        told = (await self._line.ask(held.id, "config", {"which": "previous"} if previous else None)).get("node")
         return told if isinstance(told, Mapping) else {}
 
     async def configure(self, node_id: str, config: Mapping[str, Any], actor: Actor) -> Node:

@@ -200,10 +200,15 @@ async def identify_node(house: HouseDep, actor: CanManageNodes, node: NodeId) ->
 
 
 @router.get("/nodes/{node}/config")
-async def get_node_config(house: HouseDep, actor: CanSeeNodes, node: NodeId) -> NodeConfig:
+async def get_node_config(
+    house: HouseDep,
+    actor: CanSeeNodes,
+    node: NodeId,
+    previous: Annotated[bool, Query(description="The one it had before; empty when there was none.")] = False,
+) -> NodeConfig:
     """What is wired to it (`node.json`), as it is on the node now."""
     everywhere(actor)
-    return NodeConfig(config=dict(await _nodes(house).config(node)))
+    return NodeConfig(config=dict(await _nodes(house).config(node, previous=previous)))
 
 
 @router.put("/nodes/{node}/config")
