@@ -1,6 +1,6 @@
 """Parts at simulated chips, on CPython and on MicroPython alike: `try_parts.py LIB UNIX CONFIG`, where the file
-CONFIG holds {"config": ..., "board": ..., "set": [[point, value], ...]}. Prints what the factory test found, then what was
-set, a line of JSON each. On CPython it makes up what only MicroPython has."""
+CONFIG holds {"config": ..., "board": ..., "set": [[point, value], ...]}. Prints what the factory test found, then
+what was set, a line of JSON each. On CPython it makes up what only MicroPython has."""
 
 import sys
 
