@@ -9,6 +9,8 @@ import os
 import pty
 import select
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -89,6 +91,15 @@ vfs.umount('/')
 vfs.mount(vfs.VfsLfs2(flash, progsize=256, readsize=256), '/')
 os.chdir('/')
 sys.path[:] = ['', '.frozen', '/lib']
+if {prompt!r}:
+    import micropython
+    class Quiet:  # the port would let a signal end it, where a board lets the byte through
+        def __getattr__(self, name):
+            return getattr(micropython, name)
+        def kbd_intr(self, char):
+            pass
+    sys.modules['micropython'] = Quiet()
+    machine.reset = lambda: os.system('kill -USR1 $PPID')  # leaving by itself would end at the prompt
 def execute(name):
     with open(name) as file:
         exec(compile(file.read(), name, 'exec'), {{'__name__': '__main__'}})
@@ -101,10 +112,19 @@ class Node:
     """A node: the real firmware on the real interpreter, started again by itself when it resets.
 
     Its flash is an image file. Files are read and written from outside, as by a programmer, while the power is off;
-    reading works at any time, from the blocks as they are.
+    reading works at any time, from the blocks as they are. With `prompt` it has MicroPython's prompt when its program
+    ends, as a board has; without, it starts again then.
     """
 
-    def __init__(self, folder: Path, uid: str = "e66118604b4a2c21", heap: str = HEAP, *, radio: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        uid: str = "e66118604b4a2c21",
+        heap: str = HEAP,
+        *,
+        radio: bool = False,
+        prompt: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.uid = uid
         self.starts = 0
@@ -119,6 +139,8 @@ class Node:
         self._thread: threading.Thread | None = None
         self._on = False
         self._radio = radio
+        self._prompt = prompt
+        self._console = -1
         made = littlefs.LittleFS(block_size=BLOCK, block_count=BLOCKS, prog_size=256, read_size=256)
         self._flash.write_bytes(bytes(made.context.buffer))
         self.write({file.path: file.content for file in application()})
@@ -205,10 +227,9 @@ class Node:
 
     def send(self, data: bytes) -> None:
         """Bytes over the cable; what comes while it has no power is lost."""
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError, ValueError):
-                self._process.stdin.write(data)
-                self._process.stdin.flush()
+        if self._console >= 0:
+            with contextlib.suppress(OSError):
+                os.write(self._console, data)
 
     def answers(self) -> list[dict[str, Any]]:
         """What it answered over the cable."""
@@ -216,35 +237,51 @@ class Node:
 
     def _live(self, cause: int) -> None:
         prelude = self._folder / "prelude.py"
-        text = PRELUDE.format(unix=str(UNIX), radio=self._radio, flash=str(self._flash), block=BLOCK, blocks=BLOCKS)
+        text = PRELUDE.format(
+            unix=str(UNIX), radio=self._radio, prompt=self._prompt, flash=str(self._flash), block=BLOCK, blocks=BLOCKS
+        )
         prelude.write_text(text)
         names = {"WORLD": "world.json", "PINS": "pins.json", "WATCHDOG": "watchdog"}
         env = {f"SLUIS_{name}": str(self._folder / file) for name, file in names.items()} | {"SLUIS_UID": self.uid}
-        command = [micropython(), "-X", f"heapsize={self._heap}", str(prelude)]
+        command = [micropython(), "-X", f"heapsize={self._heap}", *["-i"] * self._prompt, str(prelude)]
         while self._on and self.starts < STARTS_MAX:
-            with subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=env | {"SLUIS_RESET_CAUSE": str(cause)},
-            ) as self._process:
-                if not self._on:
-                    self._process.kill()
-                self.starts += 1
-                self._listen(self._process)
-                cause = {64: 2, 0: 5}.get(self._process.wait(), 1)
+            own_env = env | {"SLUIS_RESET_CAUSE": str(cause)}
+            cause = {64: 2, -signal.SIGUSR1: 2, 0: 5}.get(self._run(command, own_env), 1)
 
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+    def _run(self, command: list[str], env: dict[str, str]) -> int:
+        """From a start to the next; its exit code."""
+        ours, theirs = pty.openpty() if self._prompt else socket_pair()
+        if self._prompt:
+            tty.setraw(theirs)  # the interrupt is for the program to find, as it is on a board that turned its own off
+        try:
+            with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=subprocess.STDOUT, env=env) as started:
+                os.close(theirs)
+                self._process, self._console = started, ours
+                if not self._on:
+                    started.kill()
+                self.starts += 1
+                self._listen(ours)
+                return started.wait()
+        finally:
+            self._console = -1
+            os.close(ours)
+
+    def _listen(self, console: int) -> None:
         """Until it ends."""
-        assert process.stdout is not None
         held = b""
-        while data := os.read(process.stdout.fileno(), 4096):
-            self.heard(data)
-            *lines, held = (held + data).split(b"\n")
-            self.said.extend(line.decode(errors="replace").rstrip() for line in lines)
+        with contextlib.suppress(OSError):  # how the end of a pseudo terminal is told
+            while data := os.read(console, 4096):
+                self.heard(data)
+                *lines, held = (held + data).split(b"\n")
+                self.said.extend(line.decode(errors="replace").rstrip() for line in lines)
         if held:
             self.said.append(held.decode(errors="replace"))
+
+
+def socket_pair() -> tuple[int, int]:
+    """Two ends of a line without a terminal."""
+    one, other = socket.socketpair()
+    return one.detach(), other.detach()
 
 
 @contextlib.contextmanager

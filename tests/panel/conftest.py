@@ -224,7 +224,7 @@ class BrokerAccounts:
 class NodeAccounts:
     """Accounts of nodes at a broker that is not there."""
 
-    place = Place(("sluis.local",), 8883, "sluis.local", b"certificate")
+    place = Place(("sluis.local",), 8883, "sluis.local", b"0certificate")
 
     def __init__(self) -> None:
         self.held: dict[str, str] = {}

@@ -42,9 +42,13 @@ class Papers:
 
     # -- labels -------------------------------------------------------------------------------------------
 
-    def stock(self) -> dict[str, str]:
-        """Label stock by key: sheets first, then single labels."""
-        return {key: one.name for key, one in SHEETS.items()} | {key: one.name for key, one in TAPES.items()}
+    def sheets(self) -> dict[str, str]:
+        """Names of the sheets of labels, by key."""
+        return {key: one.name for key, one in SHEETS.items()}
+
+    def tapes(self) -> dict[str, str]:
+        """Names of the single labels for label printers, by key."""
+        return {key: one.name for key, one in TAPES.items()}
 
     async def label(self, device: Device, tape: str, base: str) -> bytes:
         """A PNG for a label printer. NotFound for a size we do not know."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sluis.cli.client import Client
     from sluis_provision.enrol.improv import Device, OverAir
     from sluis_provision.enrol.issued import Network
+    from sluis_provision.flashers.port import Port
 
 ADDRESS = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}", re.I)
 ANY_IN_THE_AIR = "ble"
@@ -41,6 +42,9 @@ try: os.remove('/net.good')
 except OSError: pass
 """
 """A key that has ended is none to go back to."""
+
+ITS_OWN = (">", "{", "MicroPython ", 'Type "help()"', "raw REPL", "MPY: soft reboot")
+"""How lines begin that the prompt says by itself."""
 
 STARTS = 8
 """Questions to a node that starts: a small chip takes some ten seconds, and more while it looks for its networks."""
@@ -130,9 +134,14 @@ async def _by_prompt(client: Client, port: str, wish: Wish) -> Outcome:
         try:
             await Cable(line).about(tries=STARTS)
         except NodeSilent as error:
-            last = line.tail.decode("ascii", "replace").strip().splitlines()[-1:]
-            raise NoFirmware(f"the node on {port} does not start; it said last: {''.join(last)[:200]!r}") from error
+            raise NoFirmware(f"the node on {port} does not start; it said last: {_last_words(line)!r}") from error
     return Outcome(found.uid, made)
+
+
+def _last_words(line: Port) -> str:
+    """The last line that is not the prompt's own, nor an echo of ours."""
+    said = [one.strip() for one in line.tail.decode("ascii", "replace").splitlines()]
+    return next((one for one in reversed(said) if one and not one.startswith(ITS_OWN)), "")[:200]
 
 
 async def trouble(port: str) -> str:
@@ -157,13 +166,29 @@ def over_the_air(target: str) -> bool:
 async def by_improv(client: Client, target: str, wish: Wish) -> Outcome:
     """Tell the device a network; a node of ours on a cable gets its key after it, in one go."""
     if over_the_air(target):
-        async with _in_the_air(target, wish) as device:
-            return await _told(client, device, wish, None)
+        async with _in_the_air(target, wish) as beside:
+            return await _told(client, beside, wish, None)
     from sluis_provision.enrol.cable import Cable
     from sluis_provision.enrol.improv import OverCable
 
     async with await appeared(target, APPEARS_S) as line:
-        return await _told(client, OverCable(line), wish, Cable(line))
+        device = OverCable(line)
+        await _woken(line, device)
+        return await _told(client, device, wish, Cable(line))
+
+
+async def _woken(line: Port, device: Device) -> None:
+    """See that it speaks Improv. A node that was left at its prompt is started."""
+    from sluis_provision.enrol.improv.problem import NoImprov
+    from sluis_provision.flashers.rawrepl import RawRepl
+
+    try:
+        await device.state()
+    except NoImprov:
+        if b">>> " not in line.tail:
+            raise
+        await RawRepl(line).restart()
+        await device.state()
 
 
 async def _told(client: Client, device: Device, wish: Wish, cable: Any) -> Outcome:

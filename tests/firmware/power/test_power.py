@@ -75,6 +75,7 @@ def test_a_release_for_others_is_refused(tmp_path: Path, other: dict[str, object
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(0)
 def test_every_cut_of_an_update_of_the_real_application(tmp_path: Path) -> None:
     """All files of the firmware, of which every third changed."""
     import base64

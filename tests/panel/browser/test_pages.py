@@ -21,6 +21,9 @@ PAGES = (
     "/devices/school-entree-lamp",
     "/devices/school-aula-beamer",
     "/devices/school-kl01/points/temperature/why",
+    "/devices/school-kl01/card",
+    "/devices/school-kl01/card?language=en&edit=1",
+    "/walks",
     "/bench",
     "/discovered",
     "/discovered?show=ignored",
@@ -84,6 +87,25 @@ def test_page_is_accessible_and_holds_its_layout(
     assert problems == []
     assert [said for said in one.wrong if "404" not in said] == []
     assert [url for url in one.asked if not url.startswith((server.url, "data:"))] == []
+
+
+def test_a_walk_is_accessible_and_done_on_a_phone(server: Server, visit: Opens, session: Any, axe: str) -> None:
+    one = visit(server, "phone", storage_state=session)
+    page = one.go("/areas/Aula")
+    page.click("#papers form[action='/walks'] button")
+    page.wait_for_url("**/walks/*")
+    assert violations(page, axe) == []
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.click("#step-0 summary")
+    page.fill("#note-0", "in de kast")
+    page.click("#step-0 button[value=skipped]")
+    page.wait_for_selector("#step-0 >> text=in de kast")
+    assert violations(page, axe) == []
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.click("form[action$='/drop'] button")
+    page.wait_for_url("**/walks")
+    assert one.wrong == []
 
 
 @pytest.mark.parametrize("language", ["nl-NL", "en-GB"])

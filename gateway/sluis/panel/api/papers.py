@@ -14,6 +14,7 @@ from sluis.panel.api.shapes import DeviceKey, In, Key, Name, Out, Sentence
 from sluis.panel.auth import HouseDep, device_for, sees
 from sluis.panel.errors import Invalid, NotPermitted
 from sluis.panel.ports import House
+from sluis.panel.problems import MEDIA_TYPE
 
 router = APIRouter(prefix="/api/v1", tags=["papers"])
 
@@ -25,6 +26,14 @@ LABELS_MOST = 1_000
 """Labels in one file: sixteen sheets of the smallest. More is a mistake, and keeps a small machine busy for long."""
 
 PDF, PNG, NOTE = "application/pdf", "image/png", "text/plain; charset=utf-8"
+
+
+CANNOT: dict[int | str, dict[str, Any]] = {
+    409: {
+        "description": "It does not fit on these labels, or the walk is not signed yet.",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
 
 
 def _gives(kind: str) -> dict[int | str, dict[str, Any]]:
@@ -98,10 +107,10 @@ class Judgement(In):
 @router.get("/label-stock")
 async def list_label_stock(house: HouseDep, actor: CanSee) -> dict[str, str]:
     """Sheets and labels that can be printed on, by key."""
-    return dict(house.papers.stock())
+    return {**house.papers.sheets(), **house.papers.tapes()}
 
 
-@router.get("/devices/{device}/label", response_class=Response, responses=_gives(PNG))
+@router.get("/devices/{device}/label", response_class=Response, responses=_gives(PNG) | CANNOT)
 async def get_label(
     house: HouseDep, actor: CanSee, device: DeviceKey, request: Request, tape: Key = "brother-62x29"
 ) -> Response:
@@ -110,7 +119,7 @@ async def get_label(
     return Response(await house.papers.label(found, tape, str(request.base_url)), media_type=PNG)
 
 
-@router.get("/labels", response_class=Response, responses=_gives(PDF))
+@router.get("/labels", response_class=Response, responses=_gives(PDF) | CANNOT)
 async def get_labels(
     house: HouseDep,
     actor: CanSee,
@@ -223,7 +232,7 @@ async def sign_walk(house: HouseDep, actor: CanAdopt, walk: WalkId) -> Response:
     return Response(await house.papers.sign_walk(walk, actor), media_type=NOTE)
 
 
-@router.get("/walks/{walk}/certificate", response_class=Response, responses=_gives(NOTE))
+@router.get("/walks/{walk}/certificate", response_class=Response, responses=_gives(NOTE) | CANNOT)
 async def get_certificate(house: HouseDep, actor: CanInspect, walk: WalkId) -> Response:
     """The certificate of a signed walk; empty while it is not signed."""
     await walk_for(house, actor, walk)

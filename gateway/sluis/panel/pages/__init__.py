@@ -14,6 +14,7 @@ from sluis.panel.pages import (
     alerts,
     assets,
     bench,
+    cards,
     devices,
     discovered,
     entrance,
@@ -23,6 +24,7 @@ from sluis.panel.pages import (
     people,
     rules,
     system,
+    walks,
 )
 from sluis.panel.pages.energy import EnergyCard
 
@@ -31,5 +33,21 @@ def install(app: FastAPI) -> None:
     """Add the pages, static files and the error page to the application."""
     app.state.error_page = entrance.error_page
     app.state.energy = EnergyCard(app.state.settings.main_meters)
-    for room in (assets, entrance, home, adding, devices, paths, discovered, bench, alerts, rules, people, system, links):
+    for room in (
+        assets,
+        entrance,
+        home,
+        adding,
+        devices,
+        cards,
+        walks,
+        paths,
+        discovered,
+        bench,
+        alerts,
+        rules,
+        people,
+        system,
+        links,
+    ):
         app.include_router(room.router)

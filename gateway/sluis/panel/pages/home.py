@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from sluis.model import Actor, DeviceState, NotFound
+from sluis.model import Actor, DeviceState, NotFound, Role
 from sluis.panel.auth import HouseDep, VisitorDep, sees
 from sluis.panel.i18n import Tongue
 from sluis.panel.pages import site
@@ -114,7 +114,15 @@ async def _area(name: str, request: Request, house: House, visitor: Visitor) -> 
         if any(alert.device in keys for alert in cause.alerts)
     ]
     shown = site.areas_of(views, causes, (), speech)[0]
-    return {"area": shown, "groups": tiles(views), "functions": FUNCTIONS, "causes": causes}
+    return {
+        "area": shown,
+        "groups": tiles(views),
+        "functions": FUNCTIONS,
+        "causes": causes,
+        "deep": visitor.actor.may(Role.TECHNICIAN, wanted),
+        "cards_open": wanted in await house.papers.open_areas(),
+        "sheets": house.papers.sheets(),
+    }
 
 
 @router.get("/find", include_in_schema=False)

@@ -42,6 +42,9 @@ SENTENCES = {
     "recording": N_("What arrives is written to %(file)s."),
     "recorded": N_("Recording has stopped: %(file)s"),
     "session-ended": N_("That session has ended."),
+    "area-opened": N_("The cards of %(name)s can now be read without an account, by whoever scans a label."),
+    "area-closed": N_("The cards of %(name)s can be read with an account only."),
+    "walk-signed": N_("The walk through %(name)s is signed."),
 }
 
 
