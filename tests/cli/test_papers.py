@@ -78,3 +78,13 @@ async def test_an_area_is_handed_over(site: Site, run: Run, tmp_path: Path) -> N
     await run("commission", "drop", again["id"], "--yes")
     listed = (await run("commission", "list")).stdout
     assert walk in listed and again["id"] not in listed and "signed" in listed
+
+
+async def test_the_asset_register_is_listed_and_exported(site: Site, run: Run, tmp_path: Path) -> None:
+    shown = (await run("assets")).stdout
+    assert "In use since" in shown and "Lamp" in shown
+    listed = json.loads((await run("assets", "--json")).stdout)
+    assert {one["key"] for one in listed} >= {"meter-one", "meter-two"}
+    file = tmp_path / "register.csv"
+    assert (await run("assets", "--csv", str(file))).exit_code == 0
+    assert len(file.read_text("utf-8-sig").splitlines()) == len(listed) + 1

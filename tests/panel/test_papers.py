@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
 
 from PIL import Image
 
 from sluis.model import Role
+from sluis.model.commands import SYSTEM
 from sluis.store.signing import SigningKey
 from sluis_provision.papers.certificate import opened
 from tests.panel.conftest import Browser, Site
@@ -107,3 +109,20 @@ async def test_a_walk_is_for_those_who_look_after_the_room(site: Site, admin: Br
     assert (await admin.post(f"/api/v1/walks/{walk}/steps/999/attempt")).status_code == 404
     assert (await admin.get("/api/v1/walks/abc")).status_code == 404
     assert (await admin.post(f"/api/v1/walks/{walk}/report")).status_code == 409
+
+
+async def test_what_is_in_use_is_in_the_register(site: Site, admin: Browser) -> None:
+    wish = {"name": "=SUM(A1)", "area": "Kelder", "asset_number": "A-7"}
+    assert (await admin.post("/api/v1/discovered/meter-four/adopt", json=wish)).status_code == 200
+    await site.register.retire("meter-one", actor=SYSTEM)
+    listed = {one["key"]: one for one in (await admin.get("/api/v1/asset-register")).json()}
+    assert listed["meter-four"]["in_use_by"] and listed["meter-four"]["in_use_by"] != listed["meter-two"]["in_use_by"]
+    assert listed["meter-one"]["state"] == "retired", "what was in use stays in the books"
+    sheet = await admin.get("/api/v1/asset-register.csv")
+    assert sheet.headers["content-type"].startswith("text/csv")
+    rows = {row["key"]: row for row in csv.DictReader(io.StringIO(sheet.content.decode("utf-8-sig")))}
+    assert rows["meter-four"]["name"] == "'=SUM(A1)", "a spreadsheet works nothing out"
+    assert rows["meter-four"]["in_use_since_us"].endswith("+00:00")
+    other = await site.program(Role.VIEWER, areas=frozenset({"Kelder"}))
+    seen = [one["key"] for one in (await other.get("/api/v1/asset-register")).json()]
+    assert seen == ["meter-four", "meter-one"], "by name, in the area that they may see"

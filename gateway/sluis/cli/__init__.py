@@ -37,6 +37,7 @@ TABLE = {
     "Look after it": {
         "alerts": ("sluis.cli.alerts:alerts", "List, acknowledge and look back at alerts."),
         "health": ("sluis.cli.health:health", "List the devices that are worst off, and why."),
+        "assets": ("sluis.cli.assets:assets", "List what is in use: where, since when and by whom."),
         "label": ("sluis.cli.papers:label", "Make labels with a code that leads to the device."),
         "card": ("sluis.cli.papers:card", "Show, change and print instruction cards."),
         "commission": ("sluis.cli.commission:commission", "Check an area, sign, and verify what was signed."),

@@ -10,6 +10,7 @@ from sluis.panel import pages, problems
 from sluis.panel.api import (
     accounts,
     alerts,
+    asset_register,
     audit,
     bench,
     broker,
@@ -46,6 +47,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     scan.router,
     points.router,
     papers.router,
+    asset_register.router,
     commands.router,
     alerts.router,
     rules.router,

@@ -83,6 +83,12 @@ class AuditLog:
         rows = await self._database.read(lambda db: db.execute(sql, values).fetchall())
         return [_entry(row) for row in rows]
 
+    async def latest(self, action: str) -> dict[str, AuditEntry]:
+        """The newest entry of an action for each object it was done to."""
+        sql = "SELECT seq, body, digest FROM audit WHERE seq IN (SELECT max(seq) FROM audit WHERE action = ? GROUP BY object)"
+        rows = await self._database.read(lambda db: db.execute(sql, (action,)).fetchall())
+        return {entry.object: entry for entry in map(_entry, rows)}
+
     async def checkpoint(self) -> str | None:
         """Sign what the log is now; the signed note, or None when nothing was added since the last one."""
         made = await self._database.read(self._measure)
