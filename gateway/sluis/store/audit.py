@@ -85,7 +85,10 @@ class AuditLog:
 
     async def latest(self, action: str) -> dict[str, AuditEntry]:
         """The newest entry of an action for each object it was done to."""
-        sql = "SELECT seq, body, digest FROM audit WHERE seq IN (SELECT max(seq) FROM audit WHERE action = ? GROUP BY object)"
+        sql = (
+            "SELECT seq, body, digest FROM audit "
+            "WHERE seq IN (SELECT max(seq) FROM audit WHERE action = ? GROUP BY object)"
+        )
         rows = await self._database.read(lambda db: db.execute(sql, (action,)).fetchall())
         return {entry.object: entry for entry in map(_entry, rows)}
 
