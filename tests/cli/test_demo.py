@@ -17,6 +17,8 @@ import psutil
 import pytest
 
 from sluis.cli.demo_devices import ADOPT, POLLED
+from sluis.demo.board import micropython
+from sluis.demo.nodes import NODES
 
 READY_WITHIN_S = 30.0
 SECOND_START_S = 3.0
@@ -80,13 +82,17 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Demo]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_the_first_start_the_second_and_the_end(start: Callable[[], Demo]) -> None:
     first = start()
     assert re.search(r"Panel +https://", first.said)
     assert re.search(r"Set-up code +[A-Z0-9]{4}-[A-Z0-9]{4}", first.said)
     first.wait(lambda: (first.folder / "demo.json").exists())
+    nodes = [wiring.name for wiring in NODES.values()] if micropython() else []
+    first.wait(lambda: len(in_use(first)) == len(nodes), 90)
     names = {device["name"] for device in first.json("devices")}
-    assert names == {name for _, name, _, _ in ADOPT} | {polled.name for polled in POLLED.values()}
+    assert names == {name for _, name, _, _ in ADOPT} | {polled.name for polled in POLLED.values()} | set(nodes)
+    assert [one["state"] for one in first.json("nodes")] == ["proven"] * len(nodes)
     first.wait(lambda: float(first.sluis("read", "Electricity meter/power").stdout.strip() or 0) > 100)
     assert first.sluis("read", "Projector/power_state").stdout.strip() == "off"
     assert first.json("discovered"), "something is left to adopt"
@@ -98,7 +104,13 @@ def test_the_first_start_the_second_and_the_end(start: Callable[[], Demo]) -> No
     assert first.sluis("demo", "misbehave", "projector", "drop", "--for", "600").returncode == 0
     first.wait(lambda: first.json("device", "Meeting room heater")["availability"] == "offline")
     first.wait(lambda: first.json("device", "Projector")["availability"] == "offline", 60)
+    if nodes:
+        assert first.sluis("set", "Boiler/pump", "on").returncode == 0
+        assert first.sluis("demo", "misbehave", "boiler-room", "flood").returncode == 1
+        assert first.sluis("demo", "misbehave", "boiler-room", "drop", "--for", "600").returncode == 0
+        first.wait(lambda: first.json("device", "Boiler")["availability"] == "offline", 60)
     assert "rules.toml is not used" not in first.said
+    assert "did not answer" not in first.said
     children = first.family()
     assert first.stop() == 0
     assert "Traceback" not in first.said
@@ -108,9 +120,16 @@ def test_the_first_start_the_second_and_the_end(start: Callable[[], Demo]) -> No
     second = start()
     assert second.took_s < SECOND_START_S * 3, "generous for a busy machine; the bar stands in docs/performance.md"
     assert {device["name"] for device in second.json("devices")} == names
-    second.wait(lambda: second.json("device", "Projector")["availability"] == "online", 60)
+    for name in ("Projector", *nodes):
+        second.wait(lambda name=name: second.json("device", name)["availability"] == "online", 60)  # type: ignore[misc]
     assert "Sluis is ready" in second.said
     assert second.stop() == 0
+
+
+def in_use(demo: Demo) -> dict[str, int]:
+    """Nodes that the demo has taken into use."""
+    done = demo.folder / "demo-nodes" / "done.json"
+    return dict(json.loads(done.read_text() or "{}")) if done.exists() else {}
 
 
 def test_misbehave_without_a_demo_is_unreachable(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sluis.cli.demo_devices import ADOPT, POLLED, add, adopt, ports
+from sluis.cli.demo_nodes import Technician, folder_of, missing, node_port
 from sluis.cli.lazy import Failure
 from sluis.cli.where import Unreachable, Where
 from sluis.model import SluisError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from sluis.app.gateway import Running
 
 ADOPT_WITHIN_S = 60.0
+NODES_WITHIN_S = 180.0
 LOOK_S = 0.5
 RULES = """\
 # Example rules of the demo. Edit them here or on the Rules page; a change counts within seconds.
@@ -58,8 +60,9 @@ def demo(ctx: click.Context, data_dir: Path | None, speed: float, crowd: int, ev
     """Run a gateway with an office of stand-in devices. No hardware needed.
 
     Two Tasmota plugs, a Shelly relay, a Zigbee2MQTT bridge with five devices, an ESPHome node and a CO2 monitor
-    speak their real protocols; an energy meter (Modbus TCP) and a projector (PJLink) are asked. Most are taken into
-    use at the first start; the rest waits under Discovered.
+    speak their real protocols; an energy meter (Modbus TCP) and a projector (PJLink) are asked. In the boiler room, two
+    nodes run our own firmware on virtual boards (x86_64). Most are taken into use at the first start; the rest waits
+    under Discovered.
     Ctrl-C stops everything; the data folder stays.
 
     \b
@@ -81,9 +84,10 @@ def run_demo(folder: Path, options: list[str], crowd: int) -> None:
 
     refuse_a_second(folder)
     prepare(folder)
-    director = Director(folder, issue(folder, crowd), options)
+    settings = demo_settings(folder)
+    director = Director(folder, issue(folder, crowd), options, settings.broker.tls_port)
     try:
-        serve(demo_settings(folder), director.on_ready)
+        serve(settings, director.on_ready)
     finally:
         director.close()
 
@@ -115,7 +119,7 @@ def demo_settings(folder: Path) -> Settings:
     panel = replace(settings.panel, port=settings.panel.port if is_free(settings.panel.port) else 0, site_name="Demo")
     panel = replace(panel, trust_port=panel.trust_port if is_free(panel.trust_port) else 0)
     panel = replace(panel, main_meters=(slug(f"modbus-127.0.0.1:{ports(folder)['meter']}"),))
-    broker = replace(settings.broker, local_port=0, tls_host="127.0.0.1", tls_port=0)
+    broker = replace(settings.broker, local_port=0, tls_host="127.0.0.1", tls_port=node_port(folder))
     return replace(settings, panel=panel, broker=broker, log_level="warning")
 
 
@@ -154,24 +158,31 @@ class Done:
 class Director:
     """Starts the stand-ins when the gateway is ready, and takes the first ones into use as a person would."""
 
-    def __init__(self, folder: Path, accounts: Path, options: list[str]) -> None:
+    def __init__(self, folder: Path, accounts: Path, options: list[str], tls_port: int) -> None:
         self._folder = folder
         self._ports = ports(folder)
         self._done = Done.of(folder)
         self._command = [sys.executable, "-m", "sluis.demo", "--accounts", str(accounts), *options]
         self._command += ["--control", str(folder / "run" / "demo.sock"), "--memory", str(folder / "demo-meter.json")]
         self._command += [word for name, port in self._ports.items() for word in (f"--{name}", str(port))]
+        self._command += ["--nodes", str(folder_of(folder))]
+        self._technician = Technician(folder, tls_port)
         self._stopping = threading.Event()
         self._site: subprocess.Popen[bytes] | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def on_ready(self, running: Running) -> None:
         """The gateway is ready: called on its loop, returns at once."""
         self._site = subprocess.Popen([*self._command, "--broker", running.broker])  # noqa: S603  # our own module
         self._greet(running)
         if not self._done.all:
-            self._thread = threading.Thread(target=self._adopt, name="demo-adopts", daemon=True)
-            self._thread.start()
+            self._work(self._adopt)
+        if self._technician.left:
+            self._work(self._enrol)
+
+    def _work(self, task: Callable[[], None]) -> None:
+        self._threads.append(threading.Thread(target=task, name=f"demo{task.__name__}", daemon=True))
+        self._threads[-1].start()
 
     def close(self) -> None:
         """Stop the stand-ins, in order."""
@@ -183,8 +194,8 @@ class Director:
             except subprocess.TimeoutExpired:
                 self._site.kill()
                 self._site.wait()
-        if self._thread is not None:
-            self._thread.join(5)
+        for thread in self._threads:
+            thread.join(5)
 
     def _greet(self, running: Running) -> None:
         click.echo()
@@ -220,6 +231,23 @@ class Director:
             click.echo(f"demo: not taken into use: {', '.join(names)}", err=True)
         Done(True, frozenset(POLLED) - set(to_add)).keep(self._folder)
 
+    def _enrol(self) -> None:
+        """Take the nodes into use, one after the other, as they come up."""
+        if reason := missing():
+            click.echo(f"demo: {reason}", err=True)
+            return
+        said = ""
+        for _ in range(int(NODES_WITHIN_S / LOOK_S)):
+            try:
+                with Where(self._folder).client() as client:
+                    self._technician.work(client)
+                return
+            except SluisError as error:
+                said = str(error)
+            if self._stopping.wait(LOOK_S):
+                return
+        click.echo(f"demo: nodes not taken into use: {', '.join(self._technician.left)}: {said}", err=True)
+
 
 KINDS = ("drop", "silent", "garbage", "flood", "lag", "stuck", "duplicate", "well")
 
@@ -232,6 +260,9 @@ KINDS = ("drop", "silent", "garbage", "flood", "lag", "stuck", "duplicate", "wel
 @click.pass_obj
 def misbehave(where: Where, device: str, kind: str, for_s: float, amount: float) -> None:
     """Make a stand-in misbehave: DEVICE is heater, coffee, lights, zigbee, greenhouse, air, meter or projector.
+
+    boiler-room and meter-cupboard are real nodes: they drop (no power), are silent (they hang), get stuck sensors and
+    garbage (bad wires).
 
     \b
     drop       off the network without a goodbye      silent     connected, but says nothing

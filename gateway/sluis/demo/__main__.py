@@ -35,6 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--meter", type=int, metavar="PORT", help="a Modbus TCP energy meter at this port")
     parser.add_argument("--projector", type=int, metavar="PORT", help="a PJLink projector at this port")
     parser.add_argument("--memory", type=Path, help="file in which the meter keeps its count between two runs")
+    parser.add_argument("--nodes", type=Path, help="folder of the virtual boards that are nodes of our own")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()
 
@@ -57,6 +58,7 @@ async def run(given: argparse.Namespace) -> None:
         every_s=given.every,
         ports=ports,
         memory=given.memory,
+        nodes=given.nodes,
     )
 
 

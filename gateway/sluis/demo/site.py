@@ -24,6 +24,7 @@ from sluis.demo.crowd import Crowd
 from sluis.demo.esphome import EsphomeNode
 from sluis.demo.meter import INSTALLED_KWH, EnergyMeter
 from sluis.demo.mischief import Kind, Order
+from sluis.demo.nodes import BoilerSite, DemoNode
 from sluis.demo.office import Office, small_office
 from sluis.demo.projector import RoomProjector
 from sluis.demo.shelly import ShellyPlus1PM
@@ -66,7 +67,8 @@ class Site:
     """Everything that stands in for the outside world.
 
     `ports` says where the devices are that have to be asked (meter, projector); one that is not named is not there.
-    `memory` is a file in which the meter keeps its count from one run to the next, as a real one does.
+    `memory` is a file in which the meter keeps its count from one run to the next, as a real one does; `nodes` a folder
+    in which the boards of our own nodes keep their flash, None for no nodes.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Site:
         every_s: float = 10.0,
         ports: Mapping[str, int] | None = None,
         memory: Path | None = None,
+        nodes: Path | None = None,
     ) -> None:
         self.office = small_office(hour=datetime.now().astimezone().hour + 0.5)
         self.speed = speed
@@ -91,6 +94,7 @@ class Site:
         self._memory = memory
         self._meter = EnergyMeter(self.office, chance, remembered(memory))
         asked: list[Asked] = [self._meter, RoomProjector(self.office)]
+        self.boiler = BoilerSite(nodes)
         self.fronts = {each.name: Front(each, ports[each.name]) for each in asked if ports and each.name in ports}
 
     async def run(self) -> None:
@@ -101,10 +105,13 @@ class Site:
             stack.callback(self._close)
             for front in self.fronts.values():
                 await stack.enter_async_context(front.on_the_network())
+            await stack.enter_async_context(self.boiler.at_work())
             before_s = time.monotonic()
             while True:
                 now = the_time()
-                self.office.step((now.s - before_s) * self.speed)
+                passed_s = (now.s - before_s) * self.speed
+                self.office.step(passed_s)
+                self.boiler.step(passed_s, now)
                 before_s = now.s
                 for station in self.stations.values():
                     station.tick(now)
@@ -120,7 +127,7 @@ class Site:
 
     def misbehave(self, device: str, order: Order) -> str:
         """Carry out an order; a sentence saying what happens, or what is wrong with the order."""
-        known: dict[str, Station | Front] = {**self.stations, **self.fronts}
+        known: dict[str, Station | Front | DemoNode] = {**self.stations, **self.fronts, **self.boiler.nodes}
         if device not in known:
             return f"error: no device {device!r}; there are {', '.join(known)}"
         known[device].misbehave(order, the_time())
@@ -200,10 +207,11 @@ async def run_site(
     every_s: float = 10.0,
     ports: Mapping[str, int] | None = None,
     memory: Path | None = None,
+    nodes: Path | None = None,
 ) -> None:
     """Run the demo site against a broker (`mqtt://user:password@host:port`) until cancelled."""
     access = Access.from_url(broker) if isinstance(broker, str) else broker
-    site = Site(access, speed=speed, seed=seed, crowd=crowd, every_s=every_s, ports=ports, memory=memory)
+    site = Site(access, speed=speed, seed=seed, crowd=crowd, every_s=every_s, ports=ports, memory=memory, nodes=nodes)
     async with contextlib.AsyncExitStack() as stack:
         if control is not None:
             await stack.enter_async_context(orders(site, control))
