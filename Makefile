@@ -4,6 +4,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= var/demo
+# Most tests wait: for brokers, boards, browsers. A file's tests stay together, slow files begin first.
+WORKERS ?= 4
+SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help run test lint bench soak fuzz dev format panel install uninstall test-install test-ha screenshots clean
 
@@ -26,9 +29,9 @@ dev: $(VENV)/.dev panel ## set up everything for working on Sluis
 	@echo "Ready. Try: $(BIN)/sluis --help"
 
 test: dev lint ## set up, then run every test (real mosquitto, real Chromium)
-	@$(BIN)/pytest -q -m "not soak" --ignore tests/panel/browser
+	@$(BIN)/pytest -q $(SPREAD) -m "not soak" --ignore tests/panel/browser
 	@# The browser's driver keeps an event loop of its own, so these run by themselves.
-	@$(BIN)/pytest -q -m "not soak" tests/panel/browser
+	@$(BIN)/pytest -q $(SPREAD) -m "not soak" tests/panel/browser
 
 lint: $(VENV)/.dev ## formatting, lint, types, import contracts
 	@$(BIN)/ruff format --check -q . && $(BIN)/ruff check -q . && $(BIN)/mypy && \

@@ -34,6 +34,8 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/devices/{device}/health": Role.VIEWER,
     "GET /api/v1/health": Role.VIEWER,
     "GET /api/v1/areas": Role.VIEWER,
+    "GET /api/v1/asset-register": Role.VIEWER,
+    "GET /api/v1/asset-register.csv": Role.VIEWER,
     "GET /api/v1/values": Role.VIEWER,
     "GET /api/v1/points/{device}/{point}": Role.VIEWER,
     "GET /api/v1/points/{device}/{point}/readings": Role.VIEWER,
