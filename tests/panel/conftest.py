@@ -76,6 +76,7 @@ from sluis_provision.enrol import Enrolment, SiteSecret
 from sluis_provision.enrol.errors import NodeSilent
 from sluis_provision.enrol.issued import Place
 from sluis_provision.supply.settings import SupplySettings
+from sluis_provision.wiring import Wiring
 from tests.rest import CountingDatabase, resting
 
 PASSWORD = "a perfectly long password"
@@ -377,6 +378,15 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
     alerts = Alerts(AlertLog(database), clock, bus, audit)
     rules = RuleBook(RuleFile(folder / "rules.toml"), RuleHistory(database), clock, audit)
     history = History(readings)
+    enrolment = Enrolment(
+        Nodes(database),
+        NodeAccounts(),
+        nodes,
+        NodeDevices(register),
+        SiteSecret(folder / "pki" / "site.secret"),
+        audit,
+        clock,
+    )
     house = House(
         clock=clock,
         bus=bus,
@@ -396,15 +406,8 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         supply=Supply(folder / "supply", SupplySettings(), audit, clock),
         door=door,
         broker=BrokerAccounts(),
-        nodes=Enrolment(
-            Nodes(database),
-            NodeAccounts(),
-            nodes,
-            NodeDevices(register),
-            SiteSecret(folder / "pki" / "site.secret"),
-            audit,
-            clock,
-        ),
+        nodes=enrolment,
+        wiring=Wiring(enrolment, nodes, clock),
     )
     app = build_app(house, settings)
     site = Site(

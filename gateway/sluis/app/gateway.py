@@ -29,7 +29,7 @@ from sluis.app.config import Settings
 from sluis.app.drivers import DriverLoader
 from sluis.app.lines import build_links
 from sluis.app.lock import only_one
-from sluis.app.nodes import build_enrolment
+from sluis.app.nodes import MqttNodeLine, build_enrolment
 from sluis.app.papers import build_papers
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
@@ -71,6 +71,7 @@ from sluis.store.readings import Readings
 from sluis.store.upkeep import Upkeep
 from sluis.store.writer import Condition
 from sluis_provision.enrol import Enrolment
+from sluis_provision.wiring import Wiring
 
 log = logging.getLogger(__name__)
 
@@ -259,6 +260,8 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.server.run())
             group.create_task(self.bench.run())
+            if self.wiring is not None:
+                group.create_task(self.wiring.run())
             group.create_task(self.ca.keep(self._names, self.clock, self._take_certificate))
             await self.server.ready.wait()
             if self.settings.mdns.announce:
@@ -278,6 +281,7 @@ class Gateway:
 
     def _house(self) -> House:
         system, nodes = System(self), self._enrolment()
+        self.wiring = Wiring(nodes, MqttNodeLine(self.mqtt), self.clock) if nodes is not None else None
         supply = Supply(self.places.supply, self.settings.supply, self.audit, self.clock)
         self.bench = Bench(
             self.places.root / "provision",
@@ -316,6 +320,7 @@ class Gateway:
             door=self.door,
             broker=self._broker_accounts(),
             nodes=nodes,
+            wiring=self.wiring,
             bench=self.bench,
         )
 

@@ -24,6 +24,7 @@ from sluis.model import (
 )
 from sluis.model.nodes import Node
 from sluis.model.papers import Card, Outcome, Walk
+from sluis.model.wiring import Catalogue, Fault, Trial
 from sluis.panel.bench import Bench
 from sluis.panel.reports import (
     DriverReport,
@@ -404,10 +405,20 @@ class Nodes(Protocol):
     ) -> Device: ...
     async def identify(self, node_id: str, actor: Actor) -> None: ...
     async def config(self, node_id: str, *, previous: bool = False) -> Mapping[str, Any]: ...
-    async def configure(self, node_id: str, config: Mapping[str, Any], actor: Actor) -> Node: ...
     async def replace(
         self, old_id: str, new_id: str, actor: Actor, *, reason: str = "", force: bool = False
     ) -> tuple[Node, Device]: ...
+
+
+class Wiring(Protocol):
+    """What is wired to nodes. See `sluis_provision.wiring`."""
+
+    async def catalogue(self) -> Catalogue: ...
+    async def check(self, node_id: str, config: Mapping[str, Any]) -> Sequence[Fault]: ...
+    async def give(
+        self, node_id: str, config: Mapping[str, Any], actor: Actor, *, trial_s: int | None = None
+    ) -> tuple[Node, Trial]: ...
+    def trial(self, node_id: str) -> Trial | None: ...
 
 
 class Backup(Protocol):
@@ -491,6 +502,8 @@ class House:
     """None where the broker is somebody else's."""
     nodes: Nodes | None = None
     """None there as well."""
+    wiring: Wiring | None = None
+    """None there too."""
     bench: Bench | None = None
     """None where no board can be plugged in."""
 

@@ -32,6 +32,7 @@ from sluis.model import (
     SluisError,
     StoreError,
 )
+from sluis.model.wiring import WrongWiring
 from sluis.panel.errors import NotSignedIn, PanelError, Throttled
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,8 @@ def status_of(error: SluisError) -> int:
 
 def problem_of(request: Request, error: SluisError, errors: list[FieldProblem] | None = None) -> Problem:
     """An error of ours as a Problem."""
+    if isinstance(error, WrongWiring):
+        errors = [FieldProblem(field=one.where, message=one.what[:300]) for one in error.faults[:50]]
     return Problem(
         type=DOCS + error.code,
         title=str(error).split("\n\n")[0],

@@ -31,6 +31,7 @@ from sluis.panel.api import (
     tokens,
     users,
     wellness,
+    wiring,
 )
 from sluis.panel.description import describe
 from sluis.panel.headers import BodyLimit, SecurityHeaders
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     recordings.router,
     broker.router,
     nodes.router,
+    wiring.router,
     bench.router,
     bundles.router,
     live.router,

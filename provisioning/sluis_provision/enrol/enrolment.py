@@ -17,10 +17,12 @@ from dataclasses import replace
 from typing import Any
 
 from sluis.model import Actor, ConfigError, Device
+from sluis.model.commands import SYSTEM
 from sluis.model.nodes import NODE_ID, Node, NodeState
 from sluis.runtime import Clock
 from sluis.wire import setup_code
 from sluis.wire.setup_code import PRINT_CHARS, SetupCode
+from sluis_provision.enrol.alike import alike
 from sluis_provision.enrol.errors import CodeUsed, NodeRefused, NodeRevoked, NodeSilent, NotProven, SameId, UnknownNode
 from sluis_provision.enrol.issued import Issued
 from sluis_provision.enrol.networks import Networks
@@ -189,7 +191,7 @@ class Enrolment:
             trouble = self._accounts.trouble(held.id, held.keyed_at_us, strangers=True) or f"{error}. {error.hint}"
             await self._keep(held, fault=trouble)
             raise NodeSilent(f"{held.id} did not answer", hint=trouble) from error
-        device, kept = await self._announced(held.id), not held.config or has.get("node") == held.config
+        device, kept = await self._announced(held.id), not held.config or alike(has.get("node"), held.config)
         verdict = judge(answer, announced=device is not None, configured=kept, bounds=self._bounds)
         now_us = self._clock.stamp().at_us
         found: dict[str, Any] = {
@@ -262,14 +264,22 @@ class Enrolment:
         told = (await self._line.ask(held.id, "config", {"which": "previous"} if previous else None)).get("node")
         return told if isinstance(told, Mapping) else {}
 
-    async def configure(self, node_id: str, config: Mapping[str, Any], actor: Actor) -> Node:
+    async def configure(
+        self, node_id: str, config: Mapping[str, Any], actor: Actor, *, trial_s: int | None = None
+    ) -> Node:
         """Give it another `node.json`. The node checks it first, and goes back to the old one when it does not reach
-        its broker with the new one. What it took must be tested: it counts as enrolled again."""
+        its broker with the new one within `trial_s` (its own time unless told). What it took must be tested: it
+        counts as enrolled again."""
         held = await self._in_force(node_id)
-        await self._line.ask(held.id, "config", {"node": config})
+        await self._line.ask(held.id, "config", {"node": config} | ({"trial_s": trial_s} if trial_s else {}))
         node = await self._keep(held, config=config, state=NodeState.ENROLLED, proven_at_us=None)
         await self._audit.record(actor, "node.configured", held.id, {"config": config})
         return node
+
+    async def fell_back(self, before: Node, config: Mapping[str, Any], reason: str) -> None:
+        """It did not keep what it was given: what it has is what was there `before`, and as good."""
+        await self._keep(before, config=config, state=before.state, proven_at_us=before.proven_at_us)
+        await self._audit.record(SYSTEM, "node.fell-back", before.id, {"config": config}, reason=reason)
 
     # -- swapping -----------------------------------------------------------------------------------------
 

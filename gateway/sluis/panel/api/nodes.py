@@ -88,10 +88,6 @@ class CodeAdoption(In):
     reason: Sentence = Field(default="", description="Why it is taken into use without a passed test.")
 
 
-class NodeConfig(In):
-    config: dict[str, Any] = Field(description="The whole `node.json`.")
-
-
 class NewNetwork(In):
     ssid: Ssid
     password: str = Field(default="", max_length=64)
@@ -111,15 +107,15 @@ class SwappedOut(Out):
 async def list_nodes(house: HouseDep, actor: CanSeeNodes) -> list[NodeOut]:
     """Every node that was ever enrolled, by id, with what is wrong with it."""
     everywhere(actor)
-    nodes = _nodes(house)
-    return [_out(nodes, one) for one in await nodes.nodes()]
+    nodes = nodes_of(house)
+    return [node_out(nodes, one) for one in await nodes.nodes()]
 
 
 @router.post("/nodes", status_code=201)
 async def enrol_node(house: HouseDep, actor: CanManageNodes, wish: NewNode) -> IssuedOut:
     """Give a board its identity and its key. Asked again before it has proven itself, the answer is the same."""
     everywhere(actor)
-    nodes = _nodes(house)
+    nodes = nodes_of(house)
     made = await nodes.enrol(
         wish.id, actor, board=wish.board, profile=wish.profile, serial=wish.serial, again=wish.again
     )
@@ -130,7 +126,7 @@ async def enrol_node(house: HouseDep, actor: CanManageNodes, wish: NewNode) -> I
 async def adopt_node(house: HouseDep, actor: CanManageNodes, wish: CodeAdoption) -> DeviceOut:
     """Take the node of a scanned label into use. A set-up code works once."""
     everywhere(actor)
-    adopted = await _nodes(house).adopt(
+    adopted = await nodes_of(house).adopt(
         wish.setup_code,
         actor,
         name=wish.name,
@@ -145,24 +141,24 @@ async def adopt_node(house: HouseDep, actor: CanManageNodes, wish: CodeAdoption)
 async def get_node(house: HouseDep, actor: CanSeeNodes, node: NodeId) -> NodeOut:
     """One node, with the results of its last test."""
     everywhere(actor)
-    nodes = _nodes(house)
-    return _out(nodes, await nodes.node(node))
+    nodes = nodes_of(house)
+    return node_out(nodes, await nodes.node(node))
 
 
 @router.delete("/nodes/{node}")
 async def wipe_node(house: HouseDep, actor: CanManageNodes, node: NodeId) -> WipedOut:
     """De-provision: the node erases what it knows, its key ends, its device is out of use. The history stays."""
     everywhere(actor)
-    nodes = _nodes(house)
+    nodes = nodes_of(house)
     held, erased = await nodes.wipe(node, actor)
-    return WipedOut(node=_out(nodes, held), erased=erased)
+    return WipedOut(node=node_out(nodes, held), erased=erased)
 
 
 @router.post("/nodes/{node}/rotate")
 async def rotate_node(house: HouseDep, actor: CanManageNodes, node: NodeId, wish: Why) -> IssuedOut:
     """A new key. The old one ends at once: what is answered must be written to the node."""
     everywhere(actor)
-    nodes = _nodes(house)
+    nodes = nodes_of(house)
     return _issued(nodes, await nodes.rotate(node, actor, reason=wish.reason))
 
 
@@ -170,83 +166,63 @@ async def rotate_node(house: HouseDep, actor: CanManageNodes, node: NodeId, wish
 async def revoke_node(house: HouseDep, actor: CanManageNodes, node: NodeId, wish: Why) -> NodeOut:
     """End a node's key: it is disconnected and stays out. Its device and history stay."""
     everywhere(actor)
-    nodes = _nodes(house)
-    return _out(nodes, await nodes.revoke(node, actor, reason=wish.reason))
+    nodes = nodes_of(house)
+    return node_out(nodes, await nodes.revoke(node, actor, reason=wish.reason))
 
 
 @router.post("/nodes/{node}/replace")
 async def replace_node(house: HouseDep, actor: CanManageNodes, node: NodeId, wish: Successor) -> SwappedOut:
     """Another node takes this one's place: name, area, history, rules and configuration. This one's key ends."""
     everywhere(actor)
-    nodes = _nodes(house)
+    nodes = nodes_of(house)
     heir, device = await nodes.replace(node, wish.by, actor, reason=wish.reason, force=wish.force)
-    return SwappedOut(node=_out(nodes, heir), device=device_out(house.register, device))
+    return SwappedOut(node=node_out(nodes, heir), device=device_out(house.register, device))
 
 
 @router.post("/nodes/{node}/test")
 async def test_node(house: HouseDep, actor: CanManageNodes, node: NodeId) -> NodeOut:
     """The factory test: each part gives a value or moves, and the signal is good. `tests` says which pin fails."""
     everywhere(actor)
-    nodes = _nodes(house)
+    nodes = nodes_of(house)
     held, _ = await nodes.test(node, actor)
-    return _out(nodes, held)
+    return node_out(nodes, held)
 
 
 @router.post("/nodes/{node}/identify", status_code=204)
 async def identify_node(house: HouseDep, actor: CanManageNodes, node: NodeId) -> None:
     """The node blinks."""
     everywhere(actor)
-    await _nodes(house).identify(node, actor)
-
-
-@router.get("/nodes/{node}/config")
-async def get_node_config(
-    house: HouseDep,
-    actor: CanSeeNodes,
-    node: NodeId,
-    previous: Annotated[bool, Query(description="The one it had before; empty when there was none.")] = False,
-) -> NodeConfig:
-    """What is wired to it (`node.json`), as it is on the node now."""
-    everywhere(actor)
-    return NodeConfig(config=dict(await _nodes(house).config(node, previous=previous)))
-
-
-@router.put("/nodes/{node}/config")
-async def set_node_config(house: HouseDep, actor: CanManageNodes, node: NodeId, wish: NodeConfig) -> NodeOut:
-    """Give it another `node.json`. The node checks it first, and goes back when it does not come back with it."""
-    everywhere(actor)
-    nodes = _nodes(house)
-    return _out(nodes, await nodes.configure(node, wish.config, actor))
+    await nodes_of(house).identify(node, actor)
 
 
 @router.get("/wifi-networks")
 async def list_networks(house: HouseDep, actor: CanSeeNodes) -> list[str]:
     """Names of the Wi-Fi networks that nodes are told. Their passwords are never shown."""
     everywhere(actor)
-    return await _nodes(house).networks.names()
+    return await nodes_of(house).networks.names()
 
 
 @router.post("/wifi-networks", status_code=204)
 async def save_network(house: HouseDep, actor: CanManageNodes, wish: NewNetwork) -> None:
     """Add a network, or change its password. Nodes learn of it when they are enrolled or told anew."""
     everywhere(actor)
-    await _nodes(house).networks.save(wish.ssid, wish.password, actor)
+    await nodes_of(house).networks.save(wish.ssid, wish.password, actor)
 
 
 @router.delete("/wifi-networks", status_code=204)
 async def remove_network(house: HouseDep, actor: CanManageNodes, ssid: Annotated[str, Query(max_length=32)]) -> None:
     """Forget a network. Nodes that know it keep it."""
     everywhere(actor)
-    await _nodes(house).networks.remove(ssid, actor)
+    await nodes_of(house).networks.remove(ssid, actor)
 
 
-def _nodes(house: House) -> Nodes:
+def nodes_of(house: House) -> Nodes:
     if house.nodes is None:
         raise BrokerElsewhere
     return house.nodes
 
 
-def _out(nodes: Nodes, node: Node) -> NodeOut:
+def node_out(nodes: Nodes, node: Node) -> NodeOut:
     device = nodes.device(node.id)
     fields = {name: getattr(node, name) for name in NodeOut.model_fields if name != "device"}
     return NodeOut(**{**fields, "tests": [dict(one) for one in node.tests], "device": device.key if device else ""})
@@ -254,7 +230,7 @@ def _out(nodes: Nodes, node: Node) -> NodeOut:
 
 def _issued(nodes: Nodes, made: IssuedNode) -> IssuedOut:
     return IssuedOut(
-        node=_out(nodes, made.node),
+        node=node_out(nodes, made.node),
         username=made.username,
         password=made.password,
         net=made.net(),
