@@ -76,17 +76,39 @@ async def test_a_configuration_is_read_and_given(site: Site, run: Run, tmp_path:
     file.write_text("[]")
     assert (await run("node", "config", PICO, "--set", str(file))).exit_code == 1
     file.write_text('{"name": "Loft"}')
-    assert (await run("node", "config", PICO, "--set", str(file))).exit_code == 0
+    done = await run("node", "config", PICO, "--set", str(file), "--no-wait", "--trial-s", "60")
+    assert (done.exit_code, "has taken it" in done.stdout) == (0, True), done.output
+    assert site.house.wiring is not None
+    trial = site.house.wiring.trial(PICO)
+    assert trial is not None
+    assert (trial.stage, trial.trial_s, trial.config) == ("trying", 60, {"name": "Loft"})
     [held] = await site.house.nodes.nodes()  # type: ignore[union-attr]
     assert held.config == {"name": "Loft"}
     # The stand-in answers every question for a configuration with the same one.
-    undone = await run("node", "config", PICO, "--undo", "--json")
+    undone = await run("node", "config", PICO, "--undo", "--json", "--no-wait")
     assert json.loads(undone.stdout)["id"] == PICO
     [held] = await site.house.nodes.nodes()  # type: ignore[union-attr]
     assert held.config == {"name": "Attic"}
     assert (await run("node", "config", PICO, "--undo", "--set", str(file))).exit_code == 2
     site.nodes.answers[PICO, "config"] = {"ok": True, "node": {}}
     assert "no other configuration" in (await run("node", "config", PICO, "--undo")).stderr
+
+
+async def test_a_configuration_is_checked_before_it_is_sent(site: Site, run: Run, tmp_path: Path) -> None:
+    await site.node(PICO)
+    file = tmp_path / "node.json"
+    file.write_text('{"parts": {"pump": {"part": "relay", "pin": 16}, "lamp": {"part": "dimmer", "pin": 23}}}')
+    wrong = await run("node", "config", PICO, "--check", str(file))
+    assert wrong.exit_code == 1
+    assert "parts.lamp.pin" in wrong.stdout
+    assert "the radio's" in wrong.stdout
+    refused = await run("node", "config", PICO, "--set", str(file))
+    assert (refused.exit_code, "parts.lamp.pin is pin 23" in refused.stderr) == (4, True), refused.output
+    assert site.house.wiring is not None
+    assert site.house.wiring.trial(PICO) is None, "nothing was sent"
+    file.write_text('{"parts": {"pump": {"part": "relay", "pin": 16}}}')
+    right = await run("node", "config", PICO, "--check", str(file))
+    assert (right.exit_code, "would take it" in right.stdout) == (0, True), right.output
 
 
 async def test_networks_are_kept_and_their_passwords_never_shown(site: Site, run: Run, json_of: JsonOf) -> None:

@@ -15,6 +15,8 @@ from sluis.cli.where import Where
 if TYPE_CHECKING:
     from sluis.cli.client import Client
 
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
 
 @click.command()
 @as_json
@@ -84,6 +86,7 @@ def node() -> None:
     \b
     sluis node show e661410403020100
     sluis node config e661410403020100 > attic.json
+    sluis node config e661410403020100 --check attic.json
     sluis node config e661410403020100 --set attic.json
     sluis node replace e661410403020100 e661410403020101 --reason lightning
     """
@@ -121,50 +124,57 @@ def show(where: Where, name: str, json_: bool) -> None:
 
 @node.command()
 @click.argument("name", metavar="NODE")
-@click.option("--set", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Give it this file.")
+@click.option("--set", "file", type=FILE, help="Give it this file.")
+@click.option("--check", "checked", type=FILE, help="Check this file for it, and send nothing.")
 @click.option("--undo", is_flag=True, help="Give it back what it had before.")
 @click.option("--previous", is_flag=True, help="Print what it had before.")
+@click.option(
+    "--trial-s",
+    type=click.IntRange(5, 3600),
+    help="Seconds it looks for its broker before it goes back.  [default: 180]",
+)
+@click.option("--wait/--no-wait", default=True, help="Wait until it is known what became of it.")
 @as_json
 @click.pass_obj
-def config(where: Where, name: str, file: Path | None, undo: bool, previous: bool, json_: bool) -> None:
-    """Print what is wired to NODE (its node.json), or give it another.
+def config(
+    where: Where,
+    name: str,
+    file: Path | None,
+    checked: Path | None,
+    undo: bool,
+    previous: bool,
+    trial_s: int | None,
+    wait: bool,
+    json_: bool,
+) -> None:
+    """Print what is wired to NODE (its node.json), check another, or give it another.
 
-    The node checks a new configuration before it takes it, and goes back to the old one when it does not reach the
-    gateway with it. Test it afterwards.
+    It is checked by the firmware's own rules before anything is sent. The node goes back to the old one when it does
+    not reach the gateway with the new one; exit code 1 then. Test it afterwards.
 
     \b
     sluis node config attic > attic.json
-    sluis node config attic --set attic.json
+    sluis node config attic --check attic.json
+    sluis node config attic --set attic.json --trial-s 60
     sluis node config attic --undo
     """
-    if sum((file is not None, undo, previous)) > 1:
-        raise click.UsageError("--set, --undo and --previous do not go together")
+    if sum((file is not None, checked is not None, undo, previous)) > 1:
+        raise click.UsageError("--set, --check, --undo and --previous do not go together")
+    from sluis.cli import node_config
+
     with where.client() as client:
         found = named(client, name)
-        if file is None:
-            told = client.get("nodes", found["id"], "config", previous="true" if undo or previous else None)["config"]
-            if not undo:
-                out(told)
-                return
-            if not told:
-                raise Failure(f"{found['id']} had no other configuration before this one")
-        else:
-            told = _object(file)
-        held = client.put("nodes", found["id"], "config", body={"config": told})
-    if json_:
-        out(held)
-        return
-    click.echo(f"{found['id']} has taken it and starts with it. Then: sluis test {found['id']}")
-
-
-def _object(file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise Failure(f"{file} cannot be read: {error}") from error
-    if not isinstance(told, dict):
-        raise Failure(f"{file} holds no JSON object")
-    return told
+        if checked is not None:
+            node_config.check(client, found["id"], checked, json_)
+            return
+        told = node_config.read(file) if file is not None else node_config.has(client, found["id"], undo or previous)
+        if file is None and not undo:
+            out(told)
+            return
+        if undo and not told:
+            raise Failure(f"{found['id']} had no other configuration before this one")
+        held = client.put("nodes", found["id"], "config", body={"config": told, "trial_s": trial_s})
+        node_config.given(client, held, wait, json_)
 
 
 @node.command()
