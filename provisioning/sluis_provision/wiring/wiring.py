@@ -40,6 +40,9 @@ WENT_BACK = "went back to the last good one: "
 GONE = "It has not come back. Does it have power? It goes back by itself when it starts; else: the cable."
 
 
+UNREACHED = "the broker was not reached"
+"""Of the two causes the one after which a node starts again, and so has no log of it any more."""
+
 SAFE_MODE = "It is in safe mode: with this it does not start. Give it another configuration."
 
 
@@ -120,7 +123,7 @@ class Wiring:
         lines = [str(line[2]) for line in told.get("lines", ()) if isinstance(line, list) and len(line) == 3]
         reason = next((line.partition(WENT_BACK)[2] for line in reversed(lines) if WENT_BACK in line), "")
         crash = str(told.get("crash") or "").strip().splitlines()[-1:]
-        reason = ". ".join(filter(None, [reason, *crash]))[:300] or "the node does not say why"
+        reason = ". ".join(filter(None, [reason, *crash]))[:300] or UNREACHED
         await self._nodes.fell_back(before, has, reason)
         self._end(trial, Stage.BACK, reason)
 

@@ -29,6 +29,7 @@ from sluis.panel.i18n import Tongue
 from sluis.panel.pages import site
 from sluis.panel.pages.asks import setup_of
 from sluis.panel.pages.guards import Operator, Technician, Viewer
+from sluis.panel.pages.node_record import node_of
 from sluis.panel.pages.paths import paths_of, proposals
 from sluis.panel.pages.render import open_alerts, page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
@@ -101,6 +102,7 @@ async def device_page(
         frames=list(reversed(house.register.frames(key)))[:10] if deep else [],
         counters=house.register.counters(key),
         deep=deep,
+        node=await node_of(house, found) if deep and actor.areas is None else None,
         edit=bool(edit) and deep,
         areas=house.register.areas(),
         states=STATES,

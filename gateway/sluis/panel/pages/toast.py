@@ -44,6 +44,7 @@ SENTENCES = {
     "session-ended": N_("That session has ended."),
     "area-opened": N_("The cards of %(name)s can now be read without an account, by whoever scans a label."),
     "area-closed": N_("The cards of %(name)s can be read with an account only."),
+    "no-undo": N_("%(name)s had no other configuration before this one."),
     "walk-signed": N_("The walk through %(name)s is signed."),
 }
 
