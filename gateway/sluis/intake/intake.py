@@ -154,6 +154,7 @@ class Intake:
             for link in self._links.values():
                 link.set_stations(self.register.routes.stations(link.name))
                 link.set_filters(self.register.filters(link.name, link.kind))
+            self.register.polls_changed.set()  # not before: a link cuts an answer as its station says
             await self.register.filters_changed.wait()
             # Devices that are adopted together are subscribed together.
             await self._clock.sleep(GATHER_S)

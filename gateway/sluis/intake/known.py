@@ -67,7 +67,9 @@ class KnownDevices:
         self.everything = False
         """Whether links of topics are to listen to all there are: while somebody scans."""
         self.filters_changed = asyncio.Event()
+        """What links are to listen to is another."""
         self.polls_changed = asyncio.Event()
+        """Who is polled is another, and the links know of it. Intake sets it."""
         self.routes = Routes()
         self._store = store
         self._latest = latest
@@ -343,7 +345,6 @@ class KnownDevices:
         if adopted:
             self.routes.add(entry)
         self.filters_changed.set()
-        self.polls_changed.set()
 
     def _instance(self, device: Device) -> tuple[Driver | None, str]:
         try:
