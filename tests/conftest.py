@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests begin first, or the last worker would be long alone with one of them."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
