@@ -79,8 +79,10 @@ from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
 from sluis.watch.alert import Alert, AlertStep
 from sluis.watch.wellness import Wellness
+from sluis_drivers.sluis.node import Node as NodeDriver
 from sluis_provision.enrol import Enrolment, SiteSecret
 from sluis_provision.supply.settings import SupplySettings
+from sluis_provision.wiring import Wiring
 from tests.panel.conftest import NodeAccounts, NodeLine
 from tests.provision.flash.pretend import Board
 from tests.provision.flash.tray import Tray
@@ -168,6 +170,42 @@ STRANGERS = (
     ("nieuw-2", "climate", "0x00158d0004a2c3", "Aqara", "WSDCGQ11LM"),
     ("nieuw-3", "lamp", "shellydimmer2-98CDAC", "Shelly", "Dimmer 2"),
 )
+
+
+NODE = "e661410403020100"
+WIRED: dict[str, Any] = {
+    "name": "Kelder",
+    "buses": {"wire": {"bus": "onewire", "pin": 4}},
+    "parts": {
+        "aanvoer": {"part": "ds18b20", "bus": "wire", "name": "Aanvoer"},
+        "pomp": {"part": "relay", "pin": 16, "name": "Pomp"},
+    },
+}
+
+
+class SchoolNodes(NodeLine):
+    """A node that keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has = WIRED
+
+    async def ask(self, node_id: str, do: str, said: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        if do == "config" and said and "node" in said:
+            self.has = said["node"]
+        if do == "config":
+            return {"ok": True, "node": self.has, "trial": []}
+        return await super().ask(node_id, do, said)
+
+
+async def with_a_node(site: Site, enrolment: Enrolment) -> None:
+    """Beside the things of the school, one of our own, in a room of its own."""
+    await enrolment.enrol(NODE, SYSTEM, board="pico-w")
+    points = {"aanvoer": {"quantity": "temperature", "unit": "°C"}, "pomp": {"kind": "switch", "writable": True}}
+    told = Announcement(NODE, content={"points": points}, name="Kelder", vendor="Sluis", model="node", firmware="0.1.0")
+    site.register.announce("sluis-node", "mqtt", told)
+    await site.register.adopt(f"sluis-node-{NODE}", name="Ketelnode", area="Kelder", actor=SYSTEM)
+    site.say(f"sluis-node-{NODE}", "aanvoer", 48.5)
 
 
 class EchoLink:
@@ -550,7 +588,9 @@ async def serve(folder: Path, *, users: bool) -> None:
     database.start()
     clock, bus, link = SystemClock(), Bus(), EchoLink()
     audit = AuditLog(database, clock, folder / "pki", folder / "log" / "audit-checkpoints")
-    register = Register(Registry(Thing), Devices(database), Readings(database, clock.stamp()), clock, bus, audit)
+    register = Register(
+        Registry(Thing, NodeDriver), Devices(database), Readings(database, clock.stamp()), clock, bus, audit
+    )
     control = Control(register, {"mqtt": link}, clock, bus, audit, Commands(database))
     settings = PanelSettings(port=0, trust_port=-1, site_name="Kanaalschool", area_order=ROOMS, max_streams=200)
     door = Door(Accounts(database), audit, clock, settings)
@@ -569,6 +609,9 @@ async def serve(folder: Path, *, users: bool) -> None:
     images = Stock(folder / "images", supply, clock)
     by = {"usb": tray.usb, "flashers": tray.flasher, "files_by": tray.flasher, "patience_s": 0.0}
     bench = Bench(folder / "provision", images, None, audit, bus, clock, **by)  # type: ignore[arg-type]
+    nodes = SchoolNodes()
+    enrolment = Enrolment(Nodes(database), NodeAccounts(), nodes, NodeDevices(register), secret, audit, clock)
+    wiring = Wiring(enrolment, nodes, clock)
     house = House(
         clock=clock,
         bus=bus,
@@ -587,12 +630,14 @@ async def serve(folder: Path, *, users: bool) -> None:
         papers=build_papers(settings.site_name, database, register, control, audit, clock, folder / "pki"),
         supply=supply,
         door=door,
-        nodes=Enrolment(Nodes(database), NodeAccounts(), NodeLine(), NodeDevices(register), secret, audit, clock),
+        nodes=enrolment,
+        wiring=wiring,
         bench=bench,
     )
     for step in STEPS:
         recovery.append(step)
     await site.furnish()
+    await with_a_node(site, enrolment)
     for device in register.devices(DeviceState.ADOPTED):
         await wellness.of(device.key)
     if users:
@@ -602,7 +647,7 @@ async def serve(folder: Path, *, users: bool) -> None:
     app = build_app(house, settings)
     server = PanelServer(app, settings, certificate(folder))
     async with asyncio.TaskGroup() as group:
-        for part in (register, control, server, wellness, bench):
+        for part in (register, control, server, wellness, bench, wiring):
             group.create_task(part.run())
         group.create_task(site.live())
         await server.ready.wait()

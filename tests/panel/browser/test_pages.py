@@ -25,6 +25,8 @@ PAGES = (
     "/devices/school-kl01/card?language=en&edit=1",
     "/walks",
     "/bench",
+    "/devices/sluis-node-e661410403020100",
+    "/devices/sluis-node-e661410403020100/node",
     "/discovered",
     "/discovered?show=ignored",
     "/discovered/add",
@@ -106,6 +108,34 @@ def test_a_walk_is_accessible_and_done_on_a_phone(server: Server, visit: Opens, 
     page.click("form[action$='/drop'] button")
     page.wait_for_url("**/walks")
     assert one.wrong == []
+
+
+def test_a_node_gets_another_part_on_a_phone(own_server: Any, visit: Opens, axe: str) -> None:
+    """Added, its pin missing, then taken by another, then right; sent, on trial, kept."""
+    one = visit(own_server(), "phone").sign_in()
+    page = one.go("/devices/sluis-node-e661410403020100")
+    page.click("main a[href$='/node']")
+    page.select_option("#add-kind", "reed")
+    page.fill("#add-key", "luik")
+    page.click("main button[value=add]")
+    page.wait_for_selector("#f-parts-luik-pin[aria-invalid=true]")
+    page.select_option("#f-parts-luik-pin", "16")
+    page.focus("#f-parts-luik-name")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=gebruikt pin 16, die al van parts.luik.pin is")
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        assert violations(page, axe) == []
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.select_option("#f-parts-luik-pin", "17")
+    page.click("main button[value=send]")
+    page.wait_for_selector("text=/Op proef|Behouden/")
+    assert violations(page, axe) == []
+    page.wait_for_selector("text=Behouden: hij kwam ermee terug", timeout=30_000)
+    assert page.input_value("#f-parts-luik-pin") == "17"
+    assert violations(page, axe) == []
+    assert [said for said in one.wrong if "422" not in said] == []
 
 
 @pytest.mark.parametrize("language", ["nl-NL", "en-GB"])

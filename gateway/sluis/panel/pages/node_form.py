@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluis.model.wiring import Catalogue, Fault, FieldInfo, PinsInfo
+from sluis.model.wiring import Catalogue, Fault, FieldInfo, PinsInfo, PointInfo
 from sluis.panel.i18n import Tongue
 from sluis.panel.pages import node_words as words
 from sluis.panel.pages.node_draft import NODE, SET, record
+from sluis.panel.pages.words import QUANTITIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,13 @@ class Drawing:
             words.kind(self._speech, kind, known.about if known else ""),
             shown,
             tuple(wrong),
-            tuple(filter(None, (one.unit or one.quantity for one in known.points))) if known else (),
+            tuple(self._point(one) for one in known.points if one.unit or one.quantity) if known else (),
             known.check if known else "",
         )
+
+    def _point(self, one: PointInfo) -> str:
+        what = self._speech(QUANTITIES.get(one.quantity, one.quantity)) if one.quantity else ""
+        return f"{what} ({one.unit})" if what and one.unit else what or one.unit
 
     def _field(self, where: str, info: FieldInfo, value: Any) -> FieldView:
         at = info.key if where == NODE else f"{where}.{info.key}"
@@ -164,7 +169,8 @@ class Drawing:
         if info.kind == "flag":
             return "flag", ()
         if info.kind == "choice":
-            return "choice", choices([(one, one) for one in info.options], told)
+            named = QUANTITIES if info.key == "quantity" else {}
+            return "choice", choices([(one, self._speech(named.get(one, one) or "none")) for one in info.options], told)
         if info.kind == "bus":
             buses = record(self._draft, "buses")
             fitting = [name for name, one in buses.items() if isinstance(one, dict) and one.get("bus") == info.bus]
