@@ -11,7 +11,7 @@ from sluis.model import Role
 from sluis.store.signing import SigningKey
 from sluis_provision.papers.certificate import opened
 from tests.panel.conftest import Browser, Site
-from tests.provision.papers.conftest import text_of
+from tests.provision.papers.conftest import codes_of, text_of
 
 AREA = "Hal"
 
@@ -120,3 +120,26 @@ async def test_nobody_walks_where_they_have_no_rights(site: Site, anna: Browser)
     assert (await viewer.get("/walks")).status_code == 403
     assert (await anna.post(f"{path}/drop")).headers["location"] == "/walks"
     assert (await anna.get(path)).status_code == 404
+
+
+async def test_the_label_of_a_board_takes_it_into_use_once(site: Site, anna: Browser) -> None:
+    node = "e661410403020100"
+    key, anyone = await site.node(node), site.browser()
+    png = (await anna.get(f"/api/v1/nodes/{node}/label?tape=zebra-50x25")).content
+    (address,) = codes_of(Image.open(io.BytesIO(png)))
+    path, _, code = address.partition("#")
+    assert path.endswith(f"/n/{node}") and code.startswith(f"SLUIS1:{node.upper()}:")
+    assert (await anyone.get(f"/n/{node}")).headers["location"] == "/sign-in?next=/nodes/adopt"
+    assert (await anna.get(f"/n/{node}")).headers["location"] == "/nodes/adopt"
+    assert "Set-up code" in (await anna.get("/nodes/adopt")).text
+    told = {"setup_code": code[:-1] + "0", "name": "Attic", "area": AREA}
+    wrong = await anna.post("/nodes/adopt", data=told)
+    assert wrong.status_code == 422 and "something was misread" in wrong.text and 'value="Attic"' in wrong.text
+    untested = await anna.post("/nodes/adopt", data=told | {"setup_code": code})
+    assert untested.status_code == 403 and "without a passed test" in untested.text
+    done = await anna.post("/nodes/adopt", data=told | {"setup_code": code, "reason": "a trial"})
+    assert done.headers["location"] == f"/devices/{key}"
+    assert (await anyone.get(f"/n/{node}")).headers["location"] == f"/d/{key}"
+    again = await anna.post("/nodes/adopt", data=told | {"setup_code": code, "reason": "a trial"})
+    assert again.status_code == 403 and "no longer valid" in again.text
+    assert (await anna.get(f"/api/v1/nodes/{node}/label")).status_code == 403, "a used code is on no label"

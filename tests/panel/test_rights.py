@@ -106,6 +106,7 @@ RIGHTS: dict[str, int] = {
     "GET /api/v1/nodes": Role.TECHNICIAN,
     "POST /api/v1/nodes": Role.TECHNICIAN,
     "POST /api/v1/nodes/adopt": Role.TECHNICIAN,
+    "GET /api/v1/nodes/{node}/label": Role.TECHNICIAN,
     "GET /api/v1/nodes/{node}": Role.TECHNICIAN,
     "DELETE /api/v1/nodes/{node}": Role.TECHNICIAN,
     "POST /api/v1/nodes/{node}/rotate": Role.TECHNICIAN,

@@ -49,6 +49,13 @@ if (where) {
 
 // -- small things ------------------------------------------------------------------------------------------
 
+// A label's secret comes after the #: it goes into its field, and out of the history.
+const scanned = document.querySelector<HTMLInputElement>("[data-from-hash]");
+if (scanned && location.hash.length > 1) {
+  scanned.value = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname);
+}
+
 document.addEventListener("input", (event) => {
   const input = event.target as HTMLInputElement;
   if (input.type !== "range") return;

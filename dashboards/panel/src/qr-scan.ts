@@ -41,7 +41,7 @@ class QrScan extends HTMLElement {
   private open(label: string): void {
     this.stop();
     const url = URL.canParse(label) ? new URL(label) : null;
-    if (url && url.host === location.host) location.assign(url.pathname);
+    if (url && url.host === location.host) location.assign(url.pathname + url.hash);
     else location.assign(`/find?q=${encodeURIComponent(url ? (url.pathname.split("/").pop() ?? "") : label)}`);
   }
 

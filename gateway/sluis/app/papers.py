@@ -12,6 +12,7 @@ from sluis.app.walked import WalkedSite
 from sluis.control.control import Control
 from sluis.intake import Register
 from sluis.model import Actor, AlreadyThere, Device, NotFound, ProvisionError
+from sluis.model.nodes import Node
 from sluis.model.papers import Card
 from sluis.panel.i18n import tongue
 from sluis.panel.pages.words import label_of
@@ -65,6 +66,16 @@ class Papers:
         if chosen is None:
             raise NotFound(f"there is no sheet {sheet!r}", hint=f"Choose from {', '.join(SHEETS)}.")
         return await asyncio.to_thread(_label_sheet, devices, base, chosen, skip, copies)
+
+    async def node_label(self, node: Node, code: str, tape: str, base: str) -> bytes:
+        """A PNG for a board that is not in use yet: its code leads to its page and carries its set-up code.
+
+        NotFound for a size we do not know, ProvisionError where the code is too dense for it.
+        """
+        chosen = TAPES.get(tape)
+        if chosen is None:
+            raise NotFound(f"there is no label {tape!r}", hint=f"Choose from {', '.join(TAPES)}.")
+        return await asyncio.to_thread(_node_png, node, code, base, chosen)
 
     # -- cards --------------------------------------------------------------------------------------------
 
@@ -165,6 +176,14 @@ def _label_png(device: Device, base: str, tape: Tape) -> bytes:
     from sluis_provision.papers.labels import Label, label_png
 
     return label_png(Label(device.label, _lines(device), _address(device, base)), tape)
+
+
+def _node_png(node: Node, code: str, base: str, tape: Tape) -> bytes:
+    from sluis_provision.papers.labels import Label, label_png
+
+    lines = tuple(line for line in (node.profile, node.board, node.id if node.serial else "", code) if line)
+    # A browser sends no one what comes after the #, so the code is in no log on the way.
+    return label_png(Label(node.serial or node.id, lines, f"{base.rstrip('/')}/n/{node.id}#{code}"), tape)
 
 
 def _label_sheet(devices: Sequence[Device], base: str, sheet: Sheet, skip: int, copies: int) -> bytes:

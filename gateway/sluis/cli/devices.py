@@ -12,6 +12,9 @@ from sluis.cli.lazy import Failure
 from sluis.cli.show import age, as_json, coloured, facts, moment, out, table, value_text
 from sluis.cli.where import Where
 
+SETUP_CODE = "SLUIS1:"
+"""How the set-up code of a node's label begins (`sluis.wire.setup_code`)."""
+
 
 @click.command()
 @click.option("--area", default="", help="Only devices in this area.")
@@ -67,23 +70,33 @@ def discovered(where: Where, json_: bool) -> None:
 @as_json
 @click.pass_obj
 def adopt(where: Where, key: str, name: str | None, area: str, asset_number: str, json_: bool) -> None:
-    """Take the discovered device KEY into use.
+    """Take the discovered device KEY into use. For a node of ours, KEY may be the set-up code of its label.
 
     \b
     sluis adopt tasmota-d8bfc01a2b3c --name "Heater" --area "Meeting room" --asset-number A-0042
+    sluis adopt SLUIS1:E661410403020100:7QK3M8ZT4W:3F9A02C1:ZB --name Attic
     """
     with where.client() as client:
+        if key.upper().startswith(SETUP_CODE):
+            if not name:
+                raise click.UsageError("a node that comes by its set-up code needs a --name")
+            body = {"setup_code": key, "name": name, "area": area, "asset_number": asset_number}
+            _adopted(client.post("nodes", "adopt", body=body), json_)
+            return
         known = {each["key"]: each for each in client.every("discovered")}
         if key not in known:
             raise Failure(f"no discovered device {key!r}", suggestion(key, known) or "List them with: sluis discovered")
         body = {"name": name or known[key]["name"], "area": area, "asset_number": asset_number}
         made = client.post("discovered", key, "adopt", body=body)
+    _adopted(made, json_)
+
+
+def _adopted(made: dict[str, Any], json_: bool) -> None:
     if json_:
         out(made)
-    else:
-        click.echo(
-            f"{made['name']} is in use{' in ' + made['area'] if made['area'] else ''}. See: sluis device {made['key']}"
-        )
+        return
+    place = f" in {made['area']}" if made["area"] else ""
+    click.echo(f"{made['name']} is in use{place}. See: sluis device {made['key']}")
 
 
 def answers_of(given: tuple[str, ...]) -> dict[str, str]:

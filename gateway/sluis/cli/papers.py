@@ -19,6 +19,7 @@ Languages = click.Choice(["nl", "en"])
 @click.option("--all", "everything", is_flag=True, help="All devices.")
 @click.option("--sheet", default="l7160", show_default=True, help="Sheet of labels; see --stock.")
 @click.option("--tape", default="", help="A label printer's label instead: a PNG for one device.")
+@click.option("--node", default="", help="A board that is not in use yet, by its number, with its set-up code.")
 @click.option("--skip", default=0, help="Labels of the first sheet that are used up.")
 @click.option("--copies", default=1, show_default=True, help="Of each label.")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
@@ -32,6 +33,7 @@ def label(
     everything: bool,
     sheet: str,
     tape: str,
+    node: str,
     skip: int,
     copies: int,
     output: Path | None,
@@ -44,6 +46,7 @@ def label(
     sluis label tasmota-dvd-1
     sluis label --area Hal --sheet l7163 --skip 4 -o hal.pdf
     sluis label tasmota-dvd-1 --tape brother-62x29 -o label.png
+    sluis label --node e661410403020100 -o board.png
     sluis label --stock
     """
     if stock:
@@ -53,6 +56,11 @@ def label(
             out(known)
         else:
             table(["Key", "What"], [[key, name] for key, name in known.items()], "We know no label stock.")
+        return
+    if node:
+        with where.client() as client:
+            made = client.fetch("GET", "nodes", node.lower(), "label", params={"tape": tape or "brother-62x29"})
+        written(made, output or Path("label.png"), json_)
         return
     if not (devices or area or everything):
         raise click.UsageError("name devices, or an --area, or say --all")

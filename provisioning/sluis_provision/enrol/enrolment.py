@@ -216,6 +216,13 @@ class Enrolment:
             await self._clock.sleep(LOOK_S)
         return self._devices.of_node(node_id)
 
+    async def setup_code(self, node_id: str) -> str:
+        """What its label carries. CodeUsed when it is in use already; NodeRevoked when it has no key."""
+        node = await self._in_force(node_id)
+        if node.code_used_at_us is not None:
+            raise CodeUsed(f"the set-up code of {node.id} was used: it is in use")
+        return self._code(node).text()
+
     async def adopt(
         self, text: str, actor: Actor, *, name: str, area: str, asset_number: str = "", reason: str = ""
     ) -> Device:

@@ -30,6 +30,7 @@ PAGES = (
     "/discovered",
     "/discovered?show=ignored",
     "/discovered/add",
+    "/nodes/adopt",
     "/discovered/add?driver=lijn",
     "/discovered/add?driver=knx-points",
     "/alerts",

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from sluis.model import Actor, Device, DeviceState, Role
 from sluis.model.papers import Outcome, Walk
-from sluis.panel.api.guards import CanAdopt, CanInspect, CanSee
+from sluis.panel.api.guards import CanAdopt, CanInspect, CanManageNodes, CanSee
+from sluis.panel.api.nodes import NodeId, nodes_of
 from sluis.panel.api.shapes import DeviceKey, In, Key, Name, Out, Sentence
-from sluis.panel.auth import HouseDep, device_for, sees
+from sluis.panel.auth import HouseDep, device_for, everywhere, sees
 from sluis.panel.errors import Invalid, NotPermitted
 from sluis.panel.ports import House
 from sluis.panel.problems import MEDIA_TYPE
@@ -117,6 +118,17 @@ async def get_label(
     """One label for a label printer, as a PNG at its resolution."""
     found = device_for(house, actor, device)
     return Response(await house.papers.label(found, tape, str(request.base_url)), media_type=PNG)
+
+
+@router.get("/nodes/{node}/label", response_class=Response, responses=_gives(PNG) | CANNOT)
+async def get_node_label(
+    house: HouseDep, actor: CanManageNodes, node: NodeId, request: Request, tape: Key = "brother-62x29"
+) -> Response:
+    """The label of a board that is not in use yet, as a PNG. Whoever scans it may take the node into use, once."""
+    everywhere(actor)
+    nodes = nodes_of(house)
+    found, code = await nodes.node(node), await nodes.setup_code(node)
+    return Response(await house.papers.node_label(found, code, tape, str(request.base_url)), media_type=PNG)
 
 
 @router.get("/labels", response_class=Response, responses=_gives(PDF) | CANNOT)
