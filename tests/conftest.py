@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +36,20 @@ def a_free_port() -> int:
 def free_port() -> int:
     """A loopback port nobody listens on."""
     return a_free_port()
+
+
+@contextmanager
+def usual_port() -> Iterator[None]:
+    """The port that a gateway takes when nobody says otherwise, for one test at a time on this machine."""
+    with (Path(tempfile.gettempdir()) / "sluis-test-8443.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def the_usual_port() -> Iterator[None]:
+    with usual_port():
+        yield
 
 
 async def eventually(condition: Callable[[], bool | Awaitable[bool]], within_s: float = 10.0) -> None:

@@ -142,3 +142,25 @@ async def test_any_device_is_replaced_by_one_of_its_model(site: Site, run: Run, 
     assert (made["key"], made["native_id"], made["name"], made["area"]) == ("meter-one", "nine", "Boiler", "Kelder")
     assert site.house.broker.accounts() == []
     assert site.register.device("meter-nine").native_id == "one"
+
+
+async def test_why_updates_went_back_is_told_and_grouped(site: Site, run: Run, json_of: JsonOf) -> None:
+    assert "No update of a node has gone back" in (await run("node", "pages")).stdout
+    await site.node(PICO, adopt=True)
+    site.nodes.answers[PICO, "page"] = {"ok": True, "page": None}
+    assert f"No update of {PICO} has gone back" in (await run("node", "page", "Attic")).stdout
+    told = {
+        "slot": "b",
+        "version": "0.2.0",
+        "sequence": 12,
+        "reset_cause": "watchdog",
+        "lines": ["[3] up (900 B free)"],
+    }
+    site.nodes.answers[PICO, "page"] = {"ok": True, "page": told}
+    shown = (await run("node", "page", "Attic")).stdout
+    assert "0.2.0 (number 12, slot b)" in shown and "[3] up (900 B free)" in shown and "watchdog" in shown
+    [fault] = await json_of("node", "pages")
+    assert (fault["nodes"], fault["page"]["version"]) == ([PICO], "0.2.0")
+    site.nodes.answers.clear()
+    assert "it does not answer now" in (await run("node", "page", "Attic")).stdout
+    assert "[3] up (900 B free)" in (await run("node", "pages")).stdout

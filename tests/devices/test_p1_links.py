@@ -38,10 +38,15 @@ async def serial() -> AsyncIterator[tuple[House, str, Say]]:
     tty.setraw(port)
     house = House(SerialLink(SerialSettings("meter", os.ttyname(port), baud=115200), SystemClock()), P1)
 
+    os.set_blocking(meter, False)
+
     async def say(data: bytes) -> None:
-        for at in range(0, len(data), 100):  # a terminal holds no more than a few kilobytes
-            os.write(meter, data[at : at + 100])
-            await asyncio.sleep(0)
+        while data:  # a terminal holds no more than a few kilobytes
+            try:
+                data = data[os.write(meter, data[:100]) :]
+                await asyncio.sleep(0)
+            except BlockingIOError:
+                await asyncio.sleep(0.001)
 
     yield house, "p1", say
     await house.stop()

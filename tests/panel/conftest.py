@@ -15,6 +15,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from sluis.app.node_pages import Pages
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
 from sluis.app.scanning import Scanning
@@ -408,6 +409,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         broker=BrokerAccounts(),
         nodes=enrolment,
         wiring=Wiring(enrolment, nodes, clock),
+        node_pages=Pages(register, nodes, bus, clock, folder / "provision" / "node-pages.json"),
     )
     app = build_app(house, settings)
     site = Site(

@@ -119,6 +119,8 @@ RIGHTS: dict[str, int] = {
     "POST /api/v1/nodes/{node}/config/check": Role.TECHNICIAN,
     "GET /api/v1/nodes/{node}/config/trial": Role.TECHNICIAN,
     "GET /api/v1/node-parts": Role.TECHNICIAN,
+    "GET /api/v1/nodes/{node}/page": Role.TECHNICIAN,
+    "GET /api/v1/node-pages": Role.TECHNICIAN,
     "GET /api/v1/bench": Role.TECHNICIAN,
     "POST /api/v1/bench": Role.TECHNICIAN,
     "DELETE /api/v1/bench": Role.TECHNICIAN,

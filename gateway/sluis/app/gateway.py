@@ -29,6 +29,7 @@ from sluis.app.config import Settings
 from sluis.app.drivers import DriverLoader
 from sluis.app.lines import build_links
 from sluis.app.lock import only_one
+from sluis.app.node_pages import Pages
 from sluis.app.nodes import MqttNodeLine, build_enrolment
 from sluis.app.papers import build_papers
 from sluis.app.places import Places
@@ -260,6 +261,7 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.server.run())
             group.create_task(self.bench.run())
+            group.create_task(self.node_pages.run())
             if self.wiring is not None:
                 group.create_task(self.wiring.run())
             group.create_task(self.ca.keep(self._names, self.clock, self._take_certificate))
@@ -281,7 +283,11 @@ class Gateway:
 
     def _house(self) -> House:
         system, nodes = System(self), self._enrolment()
-        self.wiring = Wiring(nodes, MqttNodeLine(self.mqtt), self.clock) if nodes is not None else None
+        line = MqttNodeLine(self.mqtt)
+        self.wiring = Wiring(nodes, line, self.clock) if nodes is not None else None
+        self.node_pages = Pages(
+            self.register, line, self.bus, self.clock, self.places.root / "provision" / "node-pages.json"
+        )
         supply = Supply(self.places.supply, self.settings.supply, self.audit, self.clock)
         self.bench = Bench(
             self.places.root / "provision",
@@ -321,6 +327,7 @@ class Gateway:
             broker=self._broker_accounts(),
             nodes=nodes,
             wiring=self.wiring,
+            node_pages=self.node_pages,
             bench=self.bench,
         )
 

@@ -179,6 +179,38 @@ def config(
 
 @node.command()
 @click.argument("name", metavar="NODE")
+@as_json
+@click.pass_obj
+def page(where: Where, name: str, json_: bool) -> None:
+    """Show why the last update of NODE went back: reset cause, its last lines, traceback.
+
+    \b
+    sluis node page attic
+    """
+    from sluis.cli import node_pages
+
+    with where.client() as client:
+        found = named(client, name)
+        node_pages.show(found["id"], client.get("nodes", found["id"], "page"), json_)
+
+
+@node.command()
+@as_json
+@click.pass_obj
+def pages(where: Where, json_: bool) -> None:
+    """List the faults for which updates of nodes went back, the most frequent first, and the nodes that have them.
+
+    \b
+    sluis node pages
+    """
+    from sluis.cli import node_pages
+
+    with where.client() as client:
+        node_pages.show_all(client.get("node-pages"), json_)
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
 @click.pass_obj
 def identify(where: Where, name: str) -> None:
     """Make NODE blink."""

@@ -61,3 +61,21 @@ class Node:
     """The id of the node that took its place."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The last `node.json` that it accepted from us; empty when nobody gave it one over the network."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrashPage:
+    """Why a node's last update went back: what the given-up version said, and how it ended."""
+
+    node: str
+    seen_us: int
+    """When the gateway first had this page."""
+    print: str
+    """The same for the same fault, on whichever node (`sluis.wire.crash`)."""
+    slot: str = ""
+    version: str = ""
+    sequence: int = 0
+    reset_cause: str = ""
+    lines: tuple[str, ...] = ()
+    """The last lines of its log, each with the memory that was free."""
+    traceback: str = ""

@@ -22,7 +22,7 @@ from sluis.model import (
     User,
     Value,
 )
-from sluis.model.nodes import Node
+from sluis.model.nodes import CrashPage, Node
 from sluis.model.papers import Card, Outcome, Walk
 from sluis.model.wiring import Catalogue, Fault, Trial
 from sluis.panel.bench import Bench
@@ -422,6 +422,14 @@ class Wiring(Protocol):
     def trial(self, node_id: str) -> Trial | None: ...
 
 
+class NodePages(Protocol):
+    """Why updates of nodes went back. See `sluis.app.node_pages`."""
+
+    def of(self, node_id: str) -> CrashPage | None: ...
+    def groups(self) -> Sequence[Sequence[CrashPage]]: ...
+    async def ask(self, node_id: str) -> CrashPage | None: ...
+
+
 class Backup(Protocol):
     """One backup file and what is known of it."""
 
@@ -506,6 +514,7 @@ class House:
     """None there as well."""
     wiring: Wiring | None = None
     """None there too."""
+    node_pages: NodePages | None = None
     bench: Bench | None = None
     """None where no board can be plugged in."""
 

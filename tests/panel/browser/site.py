@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from sluis.app.bench import Bench
 from sluis.app.bench_stock import Stock
+from sluis.app.node_pages import Pages
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
 from sluis.app.scanning import Scanning
@@ -632,6 +633,7 @@ async def serve(folder: Path, *, users: bool) -> None:
         door=door,
         nodes=enrolment,
         wiring=wiring,
+        node_pages=Pages(register, nodes, bus, clock, folder / "node-pages.json"),
         bench=bench,
     )
     for step in STEPS:

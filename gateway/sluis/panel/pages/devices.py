@@ -29,6 +29,7 @@ from sluis.panel.i18n import Tongue
 from sluis.panel.pages import site
 from sluis.panel.pages.asks import setup_of
 from sluis.panel.pages.guards import Operator, Technician, Viewer
+from sluis.panel.pages.node_faults import firmware_of
 from sluis.panel.pages.node_record import node_of
 from sluis.panel.pages.paths import paths_of, proposals
 from sluis.panel.pages.render import open_alerts, page, part, speech_of
@@ -83,6 +84,7 @@ async def device_page(
     usual = sorted(charted, key=lambda one: (bool(one.category), one.kind is Kind.SWITCH, not one.reported))
     shown = next((one for one in charted if one.key == point), usual[0] if usual else None)
     deep = actor.may(Role.TECHNICIAN, found.area)
+    node = await node_of(house, found) if deep and actor.areas is None else None
     return await page(
         request,
         "device.html",
@@ -102,7 +104,8 @@ async def device_page(
         frames=list(reversed(house.register.frames(key)))[:10] if deep else [],
         counters=house.register.counters(key),
         deep=deep,
-        node=await node_of(house, found) if deep and actor.areas is None else None,
+        node=node,
+        firmware=firmware_of(house, found, speech) if node is not None else None,
         edit=bool(edit) and deep,
         areas=house.register.areas(),
         states=STATES,

@@ -43,6 +43,7 @@ async def _system(request: Request, house: House, actor: Actor) -> dict[str, Any
         "drivers": sorted(house.system.drivers(), key=lambda one: (not one.fault, one.key)),
         "storage": await house.system.storage(),
         "backups": sorted(await house.backups.list(), key=lambda one: -one.at_us) if actor.role >= Role.ADMIN else [],
+        "went_back": len(house.node_pages.groups()) if house.node_pages is not None and actor.areas is None else 0,
         "streams": request.app.state.hub.listeners,
     }
 
