@@ -190,6 +190,10 @@ class SchoolNodes(NodeLine):
     def __init__(self) -> None:
         super().__init__()
         self.has = WIRED
+        lines = ["[0] Sluis node 0.2.0, started by reset (61200 B free)", "[4] connected (40016 B free)"]
+        trace = 'Traceback (most recent call last):\n  File "/b/sluis_node/app.py", line 218, in run\nMemoryError: 4096'
+        page = {"slot": "b", "version": "0.2.0", "sequence": 12, "reset_cause": "restart"}
+        self.answers[NODE, "page"] = {"ok": True, "page": {**page, "lines": lines, "traceback": trace}}
 
     async def ask(self, node_id: str, do: str, said: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         if do == "config" and said and "node" in said:
@@ -612,7 +616,10 @@ async def serve(folder: Path, *, users: bool) -> None:
     bench = Bench(folder / "provision", images, None, audit, bus, clock, **by)  # type: ignore[arg-type]
     nodes = SchoolNodes()
     enrolment = Enrolment(Nodes(database), NodeAccounts(), nodes, NodeDevices(register), secret, audit, clock)
-    wiring = Wiring(enrolment, nodes, clock)
+    wiring, pages = (
+        Wiring(enrolment, nodes, clock),
+        Pages(register, nodes, bus, clock, folder / "node-pages.json"),
+    )
     house = House(
         clock=clock,
         bus=bus,
@@ -633,13 +640,14 @@ async def serve(folder: Path, *, users: bool) -> None:
         door=door,
         nodes=enrolment,
         wiring=wiring,
-        node_pages=Pages(register, nodes, bus, clock, folder / "node-pages.json"),
+        node_pages=pages,
         bench=bench,
     )
     for step in STEPS:
         recovery.append(step)
     await site.furnish()
     await with_a_node(site, enrolment)
+    await pages.ask(NODE)
     for device in register.devices(DeviceState.ADOPTED):
         await wellness.of(device.key)
     if users:

@@ -27,6 +27,7 @@ PAGES = (
     "/bench",
     "/devices/sluis-node-e661410403020100",
     "/devices/sluis-node-e661410403020100/node",
+    "/nodes/faults",
     "/discovered",
     "/discovered?show=ignored",
     "/discovered/add",
