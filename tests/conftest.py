@@ -39,16 +39,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def usual_port() -> Iterator[None]:
-    """The port that a gateway takes when nobody says otherwise, for one test at a time on this machine."""
-    with (Path(tempfile.gettempdir()) / "sluis-test-8443.lock").open("w") as lock:
+def one_start_at_a_time() -> Iterator[None]:
+    """Demo sites look for ports that are free, and listen on them seconds later: two must not look at once."""
+    with (Path(tempfile.gettempdir()) / "sluis-demo-starts.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-@pytest.fixture
-def the_usual_port() -> Iterator[None]:
-    with usual_port():
         yield
 
 

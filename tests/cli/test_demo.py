@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.conftest import one_start_at_a_time
 
 from sluis.cli.demo_devices import ADOPT, POLLED
 from sluis.demo.board import micropython
@@ -31,12 +32,12 @@ class Demo:
     def __init__(self, folder: Path, log: Path) -> None:
         self.folder = folder
         self.log = log
-        began = time.monotonic()
-        with log.open("w") as out:
+        with one_start_at_a_time(), log.open("w") as out:
+            began = time.monotonic()
             command = [sys.executable, "-m", "sluis", "demo", "--data-dir", str(folder)]
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
-        self.wait(lambda: "Sluis is ready" in self.said, READY_WITHIN_S)
-        self.took_s = time.monotonic() - began
+            self.wait(lambda: "Sluis is ready" in self.said, READY_WITHIN_S)
+            self.took_s = time.monotonic() - began
 
     @property
     def said(self) -> str:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conftest import one_start_at_a_time
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "tutorial.md"
@@ -40,7 +41,9 @@ def test_every_command_of_the_tutorial_works(tmp_path: Path) -> None:
     assert len(rest) > 15
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     environment = {name: value for name, value in environment.items() if not name.startswith("SLUIS_")}
-    process = subprocess.Popen(first.split(), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    with one_start_at_a_time():
+        process = subprocess.Popen(first.split(), cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+        wait_for(tmp_path / "var/demo/run/gateway.json", process)
     try:
         wait_for(tmp_path / "var/demo/demo.json", process)
         wait_until_read(tmp_path, environment)

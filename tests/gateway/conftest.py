@@ -18,6 +18,8 @@ import httpx
 import psutil
 import pytest
 
+from tests.conftest import one_start_at_a_time
+
 START_WITHIN_S = 60.0
 
 
@@ -60,15 +62,15 @@ class Demo:
 def start_demo(data_dir: Path, *options: str) -> Demo:
     """Start it and wait until it says that it is ready."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "demo.log").open("ab") as log:
+    with one_start_at_a_time(), (data_dir / "demo.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "sluis", "demo", "--data-dir", str(data_dir), *options],
             stdout=log,
             stderr=log,
             env={**os.environ, "COLUMNS": "120"},
         )
-    demo = Demo(data_dir, process)
-    wait_for(lambda: (data_dir / "run" / "gateway.json").exists() or process.poll() is not None, "a start")
+        demo = Demo(data_dir, process)
+        wait_for(lambda: (data_dir / "run" / "gateway.json").exists() or process.poll() is not None, "a start")
     assert process.poll() is None, demo.output
     return demo
 
