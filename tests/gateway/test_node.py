@@ -60,10 +60,30 @@ def test_enrolled_announced_tested_adopted_and_obeying(demo: Demo, tmp_path: Pat
         wait_for(lambda: node.level(16) == 1, "a relay that moves")
         assert not [one for one in of_driver(demo, "homeassistant-mqtt") if one["native_id"] == UID]
         wait_for(lambda: value(demo, key, "free_memory") > 0, "health")
+        rewired(demo, node)
     finally:
         node.stop()
     # Its will tells that it is gone.
     wait_for(lambda: _availability(demo) == "offline", "an offline node")
+
+
+def rewired(demo: Demo, node: Node) -> None:
+    """A part more over the API: checked here, tried and kept by the node, and moved with its own tests."""
+    wired = WIRED | {"parts": {**WIRED["parts"], "fan": {"part": "relay", "pin": 16}}}  # type: ignore[dict-item]
+    with demo.client() as client:
+        refused = client.put(f"nodes/{UID}/config", json={"config": wired})
+        assert refused.status_code == 422, refused.text
+        assert {one["field"] for one in refused.json()["errors"]} <= {"parts.fan.pin", "parts.pump.pin"}
+        wired["parts"]["fan"]["pin"] = 17  # type: ignore[index]
+        taken = client.put(f"nodes/{UID}/config", json={"config": wired, "trial_s": 120})
+        assert taken.status_code == 200, taken.text
+        trial = f"nodes/{UID}/config/trial"
+        wait_for(lambda: client.get(trial).json()["stage"] != "trying", "the end of a trial", 120)
+        assert client.get(trial).json()["stage"] == "kept", client.get(trial).json()
+        tested = client.post(f"nodes/{UID}/test").json()
+        assert "fan" in {one["part"] for one in tested["tests"]}, tested
+        assert tested["state"] == "proven", tested
+    wait_for(lambda: node.level(17) == 0, "a second relay")
 
 
 def _availability(demo: Demo) -> str:

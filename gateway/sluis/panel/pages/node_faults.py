@@ -81,7 +81,7 @@ def firmware_of(house: House, device: Device, speech: Tongue) -> FirmwareView:
     alike = next((len(them) for them in _groups(house) if held in them), 0)
     return FirmwareView(
         device.firmware,
-        f"{told['release']:g}" if isinstance(told.get("release"), int | float) else "",
+        f"{told['release']:g}" if isinstance(told.get("release"), int | float) and told["release"] else "",
         str(told.get("slot", "")),
         speech(PHASES[known]) if known in PHASES else word,
         (word.partition(" ")[2] + more).strip(),

@@ -155,7 +155,7 @@ class Drawing:
         return FieldView(
             f"{where}.{info.key}",
             info.key,
-            words.field(self._speech, info.key),
+            words.field(self._speech, info.key, info.kind == "flag"),
             kind,
             text_of(told),
             self._hint(info),

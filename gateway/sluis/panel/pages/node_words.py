@@ -52,7 +52,7 @@ FIELDS: dict[str, str] = {
     "per_pulse": N_("Counts for each pulse"),
     "pin": N_("Pin"),
     "proof": N_("Point that shows that it works"),
-    "quantity": N_("What it measures"),
+    "quantity": N_("What it is"),
     "rest": N_("Rests when it is there"),
     "risky_pins": N_("Allow pins that are better left alone"),
     "safe": N_("Safe state"),
@@ -63,6 +63,9 @@ FIELDS: dict[str, str] = {
     "settle_s": N_("Seconds until it is quiet after the start"),
     "unit": N_("Unit"),
 }
+
+FLAGS = {"safe": N_("On is the safe state")}
+"""What is called otherwise where it is a box to tick."""
 
 FAULTS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), text)
@@ -122,5 +125,6 @@ def kind(speech: Tongue, key: str, about: str = "") -> str:
     return speech(KINDS[key]) if key in KINDS else about or key
 
 
-def field(speech: Tongue, key: str) -> str:
-    return speech(FIELDS[key]) if key in FIELDS else key
+def field(speech: Tongue, key: str, flag: bool = False) -> str:
+    known = FLAGS.get(key) if flag else None
+    return speech(known or FIELDS[key]) if key in FIELDS else key
