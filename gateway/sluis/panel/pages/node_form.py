@@ -195,9 +195,14 @@ class Drawing:
 
     def _hint(self, info: FieldInfo) -> str:
         speech = self._speech
-        if info.kind == "number" and info.low is not None:
-            return speech("%(low)s to %(high)s", low=f"{info.low:g}", high=f"{info.high:g}")
+        if info.kind == "number" and info.low is not None and info.high is not None:
+            return speech("%(low)s to %(high)s", low=_plain(info.low), high=_plain(info.high))
         return ""
+
+
+def _plain(value: float) -> str:
+    """As it is typed into the field: 1000000, 0.5."""
+    return str(int(value)) if value == int(value) else str(value)
 
 
 def choices(told: Sequence[tuple[str, str]], now: Any) -> tuple[Option, ...]:

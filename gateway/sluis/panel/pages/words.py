@@ -263,8 +263,20 @@ KEYS: dict[str, str] = {
     "energy_returned": N_("Energy returned"),
     "apparent_power": N_("Apparent power"),
     "reactive_power": N_("Reactive power"),
+    "uptime": N_("Running for"),
+    "free_memory": N_("Free memory"),
+    "chip_temperature": N_("Temperature of the chip"),
+    "reset_cause": N_("Why it last started"),
+    "dropped": N_("Messages it had to drop"),
+    "faults": N_("What is wrong"),
+    "safe_mode": N_("Safe mode"),
+    "slot": N_("Slot that runs"),
+    "trial": N_("On trial"),
+    "update": N_("State of the update"),
+    "release": N_("Release"),
 }
-"""Keys that say more than their quantity: a plug that counts energy three ways must not call all three energy."""
+"""Keys that say more than their quantity: a plug that counts energy three ways must not call all three energy. And what
+our nodes tell of themselves, without names, to save their memory."""
 
 
 def label_of(point: Point, tongue: Tongue) -> str:
