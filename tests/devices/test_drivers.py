@@ -34,6 +34,7 @@ def test_a_driver_without_frames_fails() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("key", sorted(DRIVERS))
 def test_a_driver_claims_no_more_than_its_check_gives(key: str) -> None:
     found = graded(DRIVERS[key], load(FRAMES / f"{key}.jsonl"))

@@ -82,8 +82,8 @@ async def test_it_is_found_read_and_commanded(
 
         await eventually(reported)
         await house.command(device.key, power, True)
+        await eventually(lambda: pump.wishes == ["ON"])
         await eventually(lambda: house.values(device.key)[power] is True)
-        assert pump.wishes == ["ON"]
     finally:
         await asyncio.to_thread(pump.close)
         await house.stop()

@@ -10,6 +10,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -437,15 +438,19 @@ async def test_a_leftover_of_ours_is_ended_before_the_next_start(
 # -- where it comes from ----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def home_of_nobody() -> Iterator[Path]:
+    """Not below pytest's own folder: each pytest that starts closes that for others."""
+    with tempfile.TemporaryDirectory(prefix="sluis-nobody-") as made:
+        os.chown(made, 65534, 65534)
+        yield Path(made)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an ordinary user")
-def test_an_ordinary_user_gets_a_broker_without_installing_one(tmp_path: Path, free_port: int) -> None:
+def test_an_ordinary_user_gets_a_broker_without_installing_one(home_of_nobody: Path, free_port: int) -> None:
     """As `nobody`, with no mosquitto on the path: Debian's package is unpacked and runs."""
-    home = tmp_path / "home"
-    home.mkdir()
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o755)
-    os.chown(home, 65534, 65534)
+    home = home_of_nobody
     code = (
         "import sys; from pathlib import Path; from sluis.links.broker.binary import find_mosquitto;"
         "b = find_mosquitto(Path(sys.argv[1]), searched='/nowhere'); print(b.path, b.libraries, b.version(), sep='\\n')"

@@ -99,6 +99,9 @@ class LineDevice(Driver):
             raise ConfigError("is missing; the map is to be a custom one", where=f"{self.about.key}: {CUSTOM}")
         return parsed(text, name, text_of(str(self.setting("unit"))), text_of(self.setting("password")))
 
+    def product(self) -> tuple[str, str]:
+        return self._map.vendor, self._map.name.removeprefix(self._map.vendor).strip()
+
     def station(self) -> Station:
         settings = {"answer_s": self._map.answer_s, "turn_round_s": self._map.gap_s, "idle_s": self._map.idle_s}
         opening = tuple(self._sent(line) for line in self._map.opening)

@@ -114,6 +114,9 @@ class Modbus(Driver):
             raise ConfigError(f"{told!r} is no unit", where=f"{self.about.key}: unit", allowed=f"{low} to {high}")
         return unit
 
+    def product(self) -> tuple[str, str]:
+        return (self._map.vendor, self._map.product) if self._map.vendor else super().product()
+
     def station(self) -> Station:
         return Station(self.native_id, TCP if self._tcp else RTU, settings={"answer_s": self._answer_s})
 

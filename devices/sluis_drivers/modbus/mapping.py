@@ -94,6 +94,11 @@ class RegisterMap:
     answer_s: float = 0.0
     """How long the device may take to answer; 0 for what is usual."""
 
+    @property
+    def product(self) -> str:
+        """The name without the vendor's."""
+        return self.name.removeprefix(self.vendor).strip()
+
 
 NO_MAP = RegisterMap("", "", (), "", ())
 """Of a device that nobody has told anything about."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sluis.intake.known import FINDER, KnownDevices
-from sluis.intake.setup import SHARED, answers, check, prove
+from sluis.intake.setup import SHARED, answers, check, product, prove
 from sluis.intake.swap import check_swap, exchanged
 from sluis.model import (
     Actor,
@@ -66,8 +66,7 @@ class Register(KnownDevices):
         if entry is not None and entry.device.state is DeviceState.ADOPTED:
             raise AlreadyThere(f"{entry.device.label} is in use with driver {driver} at {source}")
         if entry is None:
-            vendor, models = cls.about.vendor, cls.about.models
-            model = models[0] if len(models) == 1 else ""
+            vendor, model = product(cls, source, {"setup": told})
             self._discover(driver, link, Announcement(source, "setup", told, vendor=vendor, model=model))
             entry = self.by_native(driver, source)
             assert entry is not None  # just made
@@ -116,7 +115,11 @@ class Register(KnownDevices):
         check(cls, entry.device.native_id, description)
         if any(ask.secret and ask.key in setup for ask in cls.about.setup):
             prove(cls, entry.device.native_id, description, [frame for frame, _ in entry.frames])
-        return await self._decide(key, actor, "configured", description=description)
+        changes: dict[str, Any] = {"description": description}
+        was = product(cls, entry.device.native_id, entry.device.description)
+        if (entry.device.vendor, entry.device.model) == was:  # nothing but what was told says what it is
+            changes["vendor"], changes["model"] = product(cls, entry.device.native_id, description)
+        return await self._decide(key, actor, "configured", **changes)
 
     async def update(
         self,

@@ -42,6 +42,15 @@ def check(cls: type[Driver], native_id: str, description: Mapping[str, Any]) -> 
         return
 
 
+def product(cls: type[Driver], native_id: str, description: Mapping[str, Any]) -> tuple[str, str]:
+    """Vendor and model by what was told; "" where the driver does not say, or fails."""
+    try:
+        vendor, model = cls(native_id, description).product()
+        return str(vendor), str(model)
+    except Exception:
+        return "", ""
+
+
 def prove(cls: type[Driver], native_id: str, description: Mapping[str, Any], frames: Sequence[Frame]) -> None:
     """ConfigError when a key opens none of the last frames of its device: then it is not this device's key."""
     last = frames[-PROVEN_BY:]

@@ -137,6 +137,12 @@ class Driver:
         """What a frame on `about.match` announces. Nothing, for ordinary frames."""
         return ()
 
+    def product(self) -> tuple[str, str]:
+        """Vendor and model as far as the driver itself, or what a person told (which register map), says them; "" for
+        what it does not. What the device announces goes before it."""
+        models = self.about.models
+        return self.about.vendor, models[0] if len(models) == 1 else ""
+
     def topics(self) -> Iterable[str]:
         """Filters of the sources on which this device's frames arrive (exact ones are cheapest): topics for MQTT; the
         device's own address elsewhere, with `ADDRESS/CHARACTERISTIC` for what a BLE device is to notify (the link keeps

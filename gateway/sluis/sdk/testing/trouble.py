@@ -41,6 +41,9 @@ FILL = 5_000
 """Messages that fill what is bounded; every second one is new. A driver that remembers more than 2,500 is no small
 thing either."""
 
+FILL_BYTES = 1_000_000
+"""As much of long messages, and at least a thousand: whoever keeps a page each fills up sooner, and is slower to read."""
+
 FLOOD = 600
 """Messages after that, which must find it full."""
 
@@ -225,9 +228,10 @@ def _grows(driver: Driver, sample: Frame) -> str:
         tracemalloc.start()
     gc.freeze()  # what was there before is not looked through again at each count: it may be a whole program
     try:
-        problem = _pour(fresh, sample, range(FILL))
+        fill = min(FILL, max(1_000, FILL_BYTES // max(1, len(sample.data))))
+        problem = _pour(fresh, sample, range(fill))
         full = _held()
-        problem = problem or _pour(fresh, sample, range(FILL, FILL + FLOOD))
+        problem = problem or _pour(fresh, sample, range(fill, fill + FLOOD))
         grew = _held() - full
     finally:
         gc.unfreeze()
