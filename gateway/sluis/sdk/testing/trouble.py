@@ -42,7 +42,7 @@ FILL = 5_000
 thing either."""
 
 FILL_BYTES = 1_000_000
-"""As much of long messages, and at least a thousand: whoever keeps a page each fills up sooner, and is slower to read."""
+"""As much of long messages, and at least a thousand: whoever keeps a page of each is full sooner, and reads slower."""
 
 FLOOD = 600
 """Messages after that, which must find it full."""
