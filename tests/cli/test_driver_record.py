@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sluis.cli import main
+from sluis.cli.scaffold import kind_of
 
 TALKS = """
 from sluis.sdk.standin import StandIn
@@ -68,3 +72,42 @@ def test_a_recording_of_a_device_that_was_added_replays(tmp_path: Path) -> None:
     (tmp_path / "recorded.jsonl").write_text(json.dumps(line) + "\n")
     said = sluis("driver", "replay", tmp_path / "recorded.jsonl", "--driver", tmp_path / "acme_t2.py")
     assert "temperature = 21.5" in said.output, said.output
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ({"topic": "192.0.2.7:4001", "text": "T=21.5"}, "net"),
+        ({"topic": "udp:192.0.2.7:5568", "text": "x"}, "net"),
+        ({"topic": "serial/1", "text": "T=21.5"}, "serial"),
+        ({"topic": "bus/3", "text": "T=21.5", "asked": "T?"}, "serial"),
+        ({"topic": "acme/t1/state", "text": "{}"}, "mqtt"),
+        ({"topic": "GPIO17/about", "text": "{}"}, "gpio"),
+        ({"topic": "A4:C1:38:00:00:01", "hex": "0201060d09"}, "ble"),
+    ],
+)
+def test_a_recording_tells_how_its_device_is_reached(line: dict[str, str], kind: str) -> None:
+    assert kind_of([line]) == kind
+
+
+def test_a_recording_of_a_peer_makes_a_driver_for_the_network(tmp_path: Path) -> None:
+    frames = tmp_path / "recorded.jsonl"
+    frames.write_text(json.dumps({"name": "recorded-1", "topic": "192.0.2.7:4001", "text": "T=21.5"}) + "\n")
+    made = sluis("driver", "new", "ACME", "T9", "--frames", frames, "--folder", tmp_path)
+    assert made.exit_code == 0, made.output
+    assert 'kinds=("net",)' in (tmp_path / "acme_t9.py").read_text()
+
+
+def test_a_port_that_somebody_holds_is_told_as_such(tmp_path: Path) -> None:
+    far, near = os.openpty()
+    fcntl.ioctl(near, termios.TIOCEXCL)
+    fcntl.flock(near, fcntl.LOCK_EX)
+    try:
+        taken = sluis(
+            "driver", "record", "--port", os.ttyname(near), "--seconds", 1.5, "--out", tmp_path / "none.jsonl"
+        )
+    finally:
+        os.close(near)
+        os.close(far)
+    assert taken.exit_code == 1
+    assert "is in use by" in taken.output and "nothing arrived" not in taken.output, taken.output

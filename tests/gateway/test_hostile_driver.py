@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,11 @@ class Greedy(Driver):
     def sniff(cls, frame):
         while True: pass
 """
+
+
+def sluis(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sluis", "--data-dir", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
 
 
 def is_host(process: psutil.Process) -> bool:
@@ -59,6 +67,12 @@ def test_the_house_goes_on_beside_a_driver_that_hangs_on_everything(tmp_path: Pa
             wait_for(all_online, "everything online")
             wait_for(stays_down, "the driver stays down")
             assert slowest_s < 10
+        told = sluis(demo.data_dir, "driver", "faults", "--json")
+        assert told.returncode == 1, "something failed"
+        assert "stays down" in str(json.loads(told.stdout)["put_aside"])
+        released = sluis(demo.data_dir, "driver", "release", "greedy.py")
+        assert released.returncode == 0 and "tried again" in released.stdout, released.stderr
+        assert sluis(demo.data_dir, "driver", "release", "tasmota").returncode == 1, "nothing of it is put aside"
     finally:
         hosts = [one for one in demo.children() if is_host(one)]
         assert demo.stop() == 0

@@ -176,3 +176,23 @@ async def test_two_thousand_devices_are_listed_in_300_ms(tmp_path: Path) -> None
             assert len(answer.json()["items"]) == 2_000
             assert {one["availability"] for one in answer.json()["items"]} == {Availability.ONLINE.value}
         assert min(spent) < 0.3, spent
+
+
+async def test_why_a_driver_failed_is_a_page_and_a_file(site: Site, admin: Browser) -> None:
+    await site.user("tech", Role.TECHNICIAN)
+    tech = site.browser()
+    tech.headers["Accept-Language"] = "en"
+    await tech.sign_in("tech")
+    shown = (await tech.get("/drivers/meter")).text
+    assert "ValueError: x" in shown and "What made it fail" in shown
+    taken = await tech.get("/drivers/meter/faults.jsonl")
+    assert taken.headers["content-disposition"] == 'attachment; filename="meter-faults.jsonl"'
+    assert taken.text == '{"name": "fault 1 in decode"}\n'
+    assert "does not load" in (await tech.get("/drivers/broken.py")).text
+    assert (await tech.get("/drivers/nothing")).status_code == 404
+    assert (await tech.post("/drivers/meter/release")).headers["location"] == "/drivers/meter"
+    assert (await tech.post("/drivers/teller/release")).status_code == 404, "none of it is put aside"
+    await site.user("anna", Role.OPERATOR)
+    operator = site.browser()
+    await operator.sign_in("anna")
+    assert (await operator.get("/drivers/meter")).status_code == 403

@@ -136,12 +136,11 @@ def new(vendor: str, model: str, kind: str | None, recording: Path | None, folde
     sluis driver new ACME T2 --kind serial
     sluis driver new Klima T9 --frames recorded.jsonl
     """
-    from sluis.cli.scaffold import scaffold
+    from sluis.cli.scaffold import kind_of, scaffold
     from sluis.sdk.testing import load
 
     recorded = [case.entry for case in load(recording)] if recording else []
-    radio = any(str(entry.get("topic", "")).count(":") == 5 for entry in recorded)
-    key, texts = scaffold(vendor, model, kind or ("ble" if radio else "mqtt"), recorded)
+    key, texts = scaffold(vendor, model, kind or kind_of(recorded), recorded)
     files = {folder / name: text for name, text in texts.items()}
     there = [str(file) for file in files if file.exists()]
     if there:

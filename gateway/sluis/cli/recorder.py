@@ -191,8 +191,15 @@ async def _listen(port: Port, basket: Basket, seconds: float | None) -> None:
 
     link = port.link()
     logging.getLogger("sluis").addHandler(logging.NullHandler())  # what a person is to know is said here
-    stopping = False
-    link.on_change(lambda up, reason: None if up or stopping else click.echo(f"{link.name}: {reason}", err=True))
+    stopping, was_up = False, False
+
+    def changed(up: bool, reason: str) -> None:
+        nonlocal was_up
+        was_up = was_up or up
+        if not up and not stopping:
+            click.echo(f"{link.name}: {reason}", err=True)
+
+    link.on_change(changed)
     link.set_filters(frozenset({"#"}))
     link.set_stations(port.stations())
     running = asyncio.ensure_future(link.run())
@@ -204,9 +211,11 @@ async def _listen(port: Port, basket: Basket, seconds: float | None) -> None:
     except TimeoutError:
         pass
     finally:
-        stopping = True
+        stopping, reason = True, link.health().reason
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+    if not was_up and not port.peer:  # a peer is connected to when it is asked
+        raise Failure(f"{port.adapter or port.port} could not be listened to: {reason}", "Mend that, and record again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ from sluis.panel.reports import (
     AskReport,
     BudgetLine,
     DriverReport,
+    FaultReport,
     LinkReport,
     QueueReport,
     Readiness,
@@ -451,10 +452,24 @@ class System:
             DriverReport("homeassistant", "Home Assistant", ("MQTT discovery",), "gold", "built-in", 6),
             DriverReport("shelly-gen2", "Shelly", ("Plus", "Pro"), "silver", "built-in", 4),
             DriverReport("tasmota", "Tasmota", ("all",), "silver", "built-in", 5),
-            DriverReport("school", "Kanaal", ("Serie 2",), "draft", "built-in", len(THINGS), setup=ASKED[:2]),
+            DriverReport(
+                "school",
+                "Kanaal",
+                ("Serie 2",),
+                "draft",
+                "school.py",
+                len(THINGS),
+                faults=3,
+                aside="version 9c41f0 failed 3 times in a minute; 7d02aa is back",
+                setup=ASKED[:2],
+            ),
             DriverReport("lijn", "Kanaal", ("K1",), "draft", "built-in", kinds=("ble",), addable=True, setup=ASKED),
             DriverReport("knx-points", "KNX", ("all",), "silver", "built-in", kinds=("knx",), addable=True),
         ]
+
+    def driver_faults(self, driver: str) -> Sequence[FaultReport]:
+        line = '{"name": "fault 1 in decode", "topic": "school/kl01", "text": "{"}'
+        return [FaultReport("decode", "ValueError: x", FAULT, "school-kl01", "9c41f0aa", self._began, 3, line)]
 
     def readiness(self) -> Readiness:
         return Readiness(True, True, True)

@@ -28,6 +28,8 @@ PAGES = (
     "/devices/sluis-node-e661410403020100",
     "/devices/sluis-node-e661410403020100/node",
     "/nodes/faults",
+    "/drivers/school",
+    "/drivers/ketel.py",
     "/discovered",
     "/discovered?show=ignored",
     "/discovered/add",

@@ -19,6 +19,14 @@ KINDS = ("mqtt", "ble", "serial", "net", "gpio")
 MEDIA = {"serial": "a serial line", "net": "TCP"}
 
 
+SOURCES = {
+    "ble": r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}",
+    "net": r"(?:udp:)?(?:[^:]+|\[[0-9a-fA-F:]+\]):\d{1,5}",
+    "gpio": r"GPIO\d+",
+}
+"""What a source begins with, by kind of link."""
+
+
 def scaffold(
     vendor: str, model: str, kind: str = "mqtt", recorded: Sequence[Mapping[str, Any]] = ()
 ) -> tuple[str, dict[str, str]]:
@@ -45,6 +53,19 @@ def scaffold(
     text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in _filled(driver, key, frames))
     stand_in = Template(module.STAND_IN).substitute(words)
     return key, {f"{stem}.py": driver, f"{key}.jsonl": text, f"{stem}_sim.py": stand_in}
+
+
+def kind_of(recorded: Sequence[Mapping[str, Any]]) -> str:
+    """How the recorded device is reached, by the names of its sources; `mqtt` where they could be topics."""
+    for entry in recorded:
+        topic = str(entry.get("topic", ""))
+        root = topic.partition("/")[0]
+        for kind, form in SOURCES.items():
+            if re.fullmatch(form, root):
+                return kind
+        if topic == "serial/1" or ("/" in topic and ("asked" in entry or "asked_hex" in entry)):
+            return "serial"
+    return "mqtt"
 
 
 def _lines(kind: str, words: dict[str, str], recorded: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from sluis.panel.pages import (
     cards,
     devices,
     discovered,
+    drivers,
     entrance,
     home,
     links,
@@ -54,6 +55,7 @@ def install(app: FastAPI) -> None:
         rules,
         people,
         system,
+        drivers,
         links,
     ):
         app.include_router(room.router)

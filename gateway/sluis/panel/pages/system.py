@@ -40,7 +40,9 @@ async def _system(request: Request, house: House, actor: Actor) -> dict[str, Any
         "links": house.system.links(),
         "worst": worst(house, actor, speech_of(request)),
         "looked_at": len(house.wellness.worst_first()),
-        "drivers": sorted(house.system.drivers(), key=lambda one: (not one.fault, one.key)),
+        "drivers": sorted(
+            house.system.drivers(), key=lambda one: (not (one.fault or one.aside or one.faults), one.key)
+        ),
         "storage": await house.system.storage(),
         "backups": sorted(await house.backups.list(), key=lambda one: -one.at_us) if actor.role >= Role.ADMIN else [],
         "went_back": len(house.node_pages.groups()) if house.node_pages is not None and actor.areas is None else 0,

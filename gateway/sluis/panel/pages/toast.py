@@ -21,6 +21,7 @@ COOKIE = "sluis-toast"
 LIFE_S = 30
 
 SENTENCES = {
+    "driver-released": N_("%(name)s is tried again within a second."),
     "adopted": N_("%(name)s is now in use."),
     "adopted-many": N_("%(count)s devices are now in use."),
     "ignored": N_("%(name)s is ignored from now on."),
