@@ -111,3 +111,12 @@ def test_a_port_that_somebody_holds_is_told_as_such(tmp_path: Path) -> None:
         os.close(far)
     assert taken.exit_code == 1
     assert "is in use by" in taken.output and "nothing arrived" not in taken.output, taken.output
+
+
+def test_what_is_no_adapter_and_no_address_is_said_in_a_sentence(tmp_path: Path) -> None:
+    taken = sluis("driver", "record", "--adapter", "the blue one", "--out", tmp_path / "none.jsonl")
+    assert taken.exit_code == 1 and "is neither hci0, nor an address" in taken.output
+    stand_in = tmp_path / "nameless_sim.py"
+    stand_in.write_text(TALKS.format(kind="ble"))
+    played = sluis("driver", "simulate", stand_in)
+    assert played.exit_code == 1 and "'' is no Bluetooth address" in played.output

@@ -234,8 +234,14 @@ def replay(where: Where, frames: Path, wanted: str | None, write: bool, json_: b
 
     beside = frames.parent / f"{frames.stem.replace('-', '_')}.py"
     cls = classes(wanted or (str(beside) if beside.exists() else frames.stem), where)[0]
+    cases = list(load(frames))
+    if write:
+        bench = Bench(cls)
+        lines = [one for case in cases for one in filled(bench, case)]
+        frames.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines), encoding="utf-8")
+        click.echo(f"{len(lines)} lines written to {frames}", err=json_)
     bench = Bench(cls)
-    for case in load(frames):
+    for case in cases:
         said = said_of(bench, case)
         if json_:
             click.echo(json.dumps(dict(case.entry) | said, ensure_ascii=False, default=_text))
@@ -243,11 +249,6 @@ def replay(where: Where, frames: Path, wanted: str | None, write: bool, json_: b
             click.echo(f"{case.name}: {case.frame.source or case.entry.get('command')}")
             for line in lines_of(said):
                 click.echo(f"    {line}")
-    if write:
-        bench = Bench(cls)
-        lines = [one for case in load(frames) for one in filled(bench, case)]
-        frames.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines), encoding="utf-8")
-        click.echo(f"{len(lines)} lines written to {frames}", err=json_)
 
 
 def said_of(bench: Bench, case: Case) -> dict[str, Any]:

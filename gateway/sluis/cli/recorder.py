@@ -189,7 +189,10 @@ def from_port(port: Port, basket: Basket, seconds: float | None) -> None:
 async def _listen(port: Port, basket: Basket, seconds: float | None) -> None:
     from sluis.links.recording import line_of
 
-    link = port.link()
+    try:
+        link = port.link()
+    except ValueError as error:
+        raise Failure(str(error), "sluis driver record --help shows what it can be.") from error
     logging.getLogger("sluis").addHandler(logging.NullHandler())  # what a person is to know is said here
     stopping, was_up = False, False
 

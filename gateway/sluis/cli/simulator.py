@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,9 @@ from sluis.cli.lazy import Failure
 from sluis.sdk.standin import StandIn
 
 Say = Callable[[str, bytes], Awaitable[None]]
+
+
+MAC = r"(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}"
 
 
 class Stage:
@@ -130,6 +134,9 @@ class Stage:
         from bumble.link import LocalLink
         from bumble.transport.tcp_server import open_tcp_server_transport
 
+        address = next((source for source, _ in self._stand_in.says()), "")
+        if not re.fullmatch(MAC, address):
+            raise Failure(f"{address!r} is no Bluetooth address", 'Its says() begins with one: "C0:FF:EE:00:00:01".')
         link, host = LocalLink(), Host()  # type: ignore[no-untyped-call]  # Bumble leaves some of itself untyped
         transport: Any = await open_tcp_server_transport(f"{self._listen[0]}:{self._listen[1]}")
         adapter = Controller("adapter", link=link)
@@ -137,7 +144,6 @@ class Stage:
         adapter.set_packet_sink(transport.sink)
         own = Controller("stand-in", link=link)
         host.controller = own
-        address = next(iter(self._stand_in.says()))[0]
         device = Device(config=DeviceConfiguration(name="Stand-in", address=Address(address)), host=host)
         await device.power_on()
         there = transport.server.sockets[0].getsockname()

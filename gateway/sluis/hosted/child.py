@@ -164,12 +164,13 @@ class Room:
         for number in call.unused:
             self.instances.pop(number, None)
         driver = self.families[call.driver](call.native_id, call.description)
-        every_s = driver.poll_every_s()
+        every_s, (vendor, model) = driver.poll_every_s(), driver.product()
         made = m.Made(
             tuple(_plain(point) for point in driver.points()),
             tuple(driver.topics()),
             driver.station(),
             None if every_s is None else float(every_s),
+            (str(vendor), str(model)),
         )
         self.instances[call.number] = driver
         return made

@@ -37,7 +37,7 @@ from sluis.sdk.driver import About, Inquiry
 from sluis.sdk.stated import Stated
 from sluis.sdk.station import Station
 
-CONTRACT = 3
+CONTRACT = 4
 """Version of these messages. Any change of one is a new version."""
 
 MESSAGE_MAX = 4 * 2**20
@@ -99,6 +99,7 @@ class Made(Message):
     topics: tuple[str, ...]
     station: Station | None = None
     poll_every_s: float | None = None
+    product: tuple[str, str] = ("", "")
 
 
 class Succeed(Message):

@@ -33,7 +33,7 @@ class Hosted(Driver):
         self._number = 0
         made = self._make()
         self._points, self._topics = made.points, made.topics
-        self._station, self._every_s = made.station, made.poll_every_s
+        self._station, self._every_s, self._product = made.station, made.poll_every_s, made.product
 
     def _make(self) -> m.Made:
         life = self._host.alive()
@@ -61,6 +61,9 @@ class Hosted(Driver):
         held is gone, as with the gateway's own end."""
         if self._remembers and before._life is self._life is self._host.alive():
             self._host.call(m.Succeed(self._number, before._number), m.Said)
+
+    def product(self) -> tuple[str, str]:
+        return self._product
 
     def topics(self) -> Iterable[str]:
         return self._topics
