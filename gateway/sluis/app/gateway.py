@@ -239,6 +239,7 @@ class Gateway:
         self.upkeep = Upkeep(self.readings, self.clock)
         follow_condition(self.readings, self._store_changed)
         self.publishing = Publishing(self)
+        self.intake.scan.own_topics = self.publishing.homeassistant.own_topics
         parts: list[Part] = [self.register, self.intake, self.poller, self.control, self.watch, self.watching.notifier]
         async with asyncio.TaskGroup() as group:
             for part in [*parts, self.audit, self.backups, self.upkeep, self.publishing]:

@@ -23,6 +23,7 @@ WHY = {
     "ignored": "ignored",
     "retired": "out of use",
     "announcement": "here devices announce themselves",
+    "ours": "what this gateway itself publishes",
     "nothing-made": "looked at by {drivers}; made nothing of it",
     "no-driver": "no driver knows it",
 }

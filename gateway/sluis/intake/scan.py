@@ -14,6 +14,7 @@ from sluis.intake.register import Register
 from sluis.model import Announcement, DeviceState, Frame, UnknownDevice
 from sluis.runtime import Clock
 from sluis.sdk import Driver
+from sluis.wire.topics import matches
 
 LONGEST_S = 120.0
 """A scan lasts no longer. On MQTT it subscribes to everything, which a busy broker and this gateway pay for; a sensor
@@ -50,6 +51,8 @@ class Why(StrEnum):
     """A device that was taken out of use."""
     ANNOUNCEMENT = "announcement"
     """Devices announce themselves here; no device of its own."""
+    OURS = "ours"
+    """What this gateway publishes itself, heard back."""
     NOTHING = "nothing-made"
     """A driver looked and made nothing of it."""
     UNKNOWN = "no-driver"
@@ -90,6 +93,8 @@ class Heard:
     """(driver, native id) of the devices that drivers found in it."""
     announces: bool = False
     """A driver made something of it: a device, a part of one, a list of them."""
+    ours: bool = True
+    """Only what this gateway itself says was heard."""
     routed: set[str] = field(default_factory=set)
     """Keys of the devices in use that its frames belong to; the first few."""
 
@@ -102,6 +107,8 @@ class Scan:
         self.on = False
         self.left_out = 0
         """Frames of sources for which there was no room."""
+        self.own_topics: frozenset[str] = frozenset()
+        """Filters of what this gateway publishes."""
         self._register = register
         self._clock = clock
         self._search = search
@@ -148,6 +155,7 @@ class Scan:
                 return
             one = Heard(frame.link, kind, source, frame.stamp.at_us, frame.stamp.at_us)
             self._heard[frame.link, source] = one
+        one.ours = one.ours and any(matches(own, frame.source) for own in self.own_topics)
         one.count += 1
         one.last_us = frame.stamp.at_us
         one.rssi_dbm = frame.rssi_dbm if frame.rssi_dbm is not None else one.rssi_dbm
@@ -194,7 +202,7 @@ class Scan:
             known = [self._register.by_native(driver, native_id) for driver, native_id in one.found]
             keys = [entry.device.key for entry in known if entry is not None]
             if one.kind == "mqtt" or len(keys) != 1:
-                return "", Why.ANNOUNCEMENT  # a topic of its own is among its device's
+                return "", Why.OURS if one.ours else Why.ANNOUNCEMENT  # a topic of its own is among its device's
             key = keys[0]
         try:
             return (key, OF_STATE[self._register.device(key).state]) if key else ("", _unowned(one))
@@ -203,6 +211,8 @@ class Scan:
 
 
 def _unowned(one: Heard) -> Why:
+    if one.ours:
+        return Why.OURS
     return Why.NOTHING if one.drivers else Why.UNKNOWN
 
 

@@ -243,6 +243,14 @@ class HomeAssistant:
 
     # -- the wire -----------------------------------------------------------------------------------------
 
+    @property
+    def own_topics(self) -> frozenset[str]:
+        """Filters of what is published here."""
+        settings = self.settings
+        return frozenset(
+            (f"{self._layout.topic}/#", f"{settings.prefix}/+/{settings.node}/+/config", settings.gateway_status_topic)
+        )
+
     def _filters(self) -> frozenset[str]:
         layout, settings = self._layout, self.settings
         own = f"{settings.prefix}/+/{settings.node}/+/config"

@@ -162,3 +162,21 @@ async def test_families_that_answer_a_broadcast_are_asked_while_it_lasts(tasks: 
         await clock.advance(1)
     assert len(link.sent) == 3, "at once, after 10 s, after 20 s"
     assert other.sent == [], "it is another kind of link"
+
+
+def test_what_the_gateway_publishes_itself_is_ours_and_only_that() -> None:
+    scan, clock = a_scan()
+    scan.own_topics = frozenset({"sluis/here/#", "homeassistant/+/sluis_here/+/config"})
+    scan.begin(30)
+    for topic in (
+        "sluis/here/lamp/state",
+        "homeassistant/light/sluis_here/lamp/config",
+        "zigbee2mqtt/lamp",
+        "sluis/other/x",
+    ):
+        scan.note("mqtt", Frame("mqtt", topic, b"1", clock.stamp()))
+    scan.note("mqtt", Frame("mqtt", "homeassistant/light/another/lamp/config", b"1", clock.stamp()))
+    found = {one.source: one.why for one in scan.heard()}
+    assert found["sluis/here"] is Why.OURS
+    assert found["zigbee2mqtt/lamp"] is found["sluis/other"] is Why.UNKNOWN
+    assert found["homeassistant/light"] is Why.UNKNOWN, "others announce there too"

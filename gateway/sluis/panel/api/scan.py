@@ -36,7 +36,7 @@ class HeardOut(Out):
     device: str
     """Key of the device it belongs to; empty for none."""
     why: str
-    """`in-use`, `waiting`, `ignored`, `retired`, `announcement`, `nothing-made` or `no-driver`."""
+    """`in-use`, `waiting`, `ignored`, `retired`, `announcement`, `ours`, `nothing-made` or `no-driver`."""
 
     @field_validator("sample", mode="before")
     @classmethod
