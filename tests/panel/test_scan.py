@@ -21,6 +21,7 @@ def links() -> Sequence[LinkReport]:
     return [
         LinkReport("ble", "ble", False, 1, "there is no adapter hci0"),
         LinkReport("meters", "serial", True, 1, notes={"adapter": USED.text, "place": USED.place}),
+        LinkReport("hat", "serial", True, 1, notes={"device": "/dev/ttyAMA0"}),
     ]
 
 
@@ -29,6 +30,7 @@ def scan(site: Site) -> Scan:
     made = Scan(site.register, site.clock)
     site.register.links = {"mqtt": "mqtt"}
     ports = [Found("/dev/ttyUSB0", USED, "FTDI"), Found("/dev/ttyUSB1", FREE, "QinHeng CH340")]
+    ports += [Found(f"/dev/ttyAMA{number}", words="UART of the board") for number in (0, 1)]
     scanning = Scanning(made, links, site.audit, lambda: ports)
     site.app.state.house = replace(site.house, scanning=scanning)
     return made
@@ -47,7 +49,10 @@ async def test_a_scan_begins_lists_and_ends(site: Site, admin: Browser, scan: Sc
     ]
     assert found["heard"][1]["sample"] == "00ff"
     assert found["down"] == [{"name": "ble", "kind": "ble", "reason": "there is no adapter hci0"}]
-    assert found["free_ports"] == [{"device": "/dev/ttyUSB1", "setting": "usb:1a86:7523", "words": "QinHeng CH340"}]
+    assert found["free_ports"] == [
+        {"device": "/dev/ttyUSB1", "setting": "usb:1a86:7523", "words": "QinHeng CH340"},
+        {"device": "/dev/ttyAMA1", "setting": "/dev/ttyAMA1", "words": "UART of the board"},
+    ]
     assert "scan.begin" in [entry.action for entry in await site.audit.entries(10)]
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from sluis.intake.scan import Scan
-from sluis.links.serial.ports import Found, usb_ports
+from sluis.links.serial.ports import Found, all_ports
 from sluis.model import Actor
 from sluis.panel.ports import Audit
 from sluis.panel.reports import FreePort, LinkReport, ScanReport
@@ -20,7 +20,7 @@ class Scanning:
         scan: Scan,
         links: Callable[[], Sequence[LinkReport]],
         audit: Audit,
-        ports: Callable[[], Sequence[Found]] = usb_ports,
+        ports: Callable[[], Sequence[Found]] = all_ports,
     ) -> None:
         self._scan = scan
         self._links = links
@@ -46,9 +46,11 @@ class Scanning:
 
 def _free(ports: Sequence[Found], links: Sequence[LinkReport]) -> list[FreePort]:
     """The ports that no serial link has found to be its own."""
-    taken = {(link.notes.get("adapter"), link.notes.get("place")) for link in links if link.kind == "serial"}
+    serial = [link.notes for link in links if link.kind == "serial"]
+    adapters = {(notes.get("adapter"), notes.get("place")) for notes in serial}
+    devices = {notes.get("device") for notes in serial}
     return [
-        FreePort(port.device, port.usb.text, port.words)
+        FreePort(port.device, port.usb.text if port.usb else port.device, port.words)
         for port in ports
-        if port.usb is not None and (port.usb.text, port.usb.place) not in taken
+        if ((port.usb.text, port.usb.place) not in adapters if port.usb else port.device not in devices)
     ]

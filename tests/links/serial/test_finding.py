@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sluis.links.serial.finding import Finder, Memory
-from sluis.links.serial.ports import Found, UsbId, usb_ports
+from sluis.links.serial.ports import Found, UsbId, board_ports, usb_ports
 from sluis.links.serial.problem import PortProblem
 from sluis.links.serial.reset import reset_usb
 from sluis.links.serial.settings import SerialSettings
@@ -222,3 +222,17 @@ def test_a_reset_that_is_not_possible_says_so(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused(wrong: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         SerialSettings(**{"name": "bus", "port": "/dev/ttyUSB0", **wrong})  # type: ignore[arg-type]
+
+
+def test_uarts_of_the_board_are_found_and_those_without_hardware_are_not(tmp_path: Path) -> None:
+    for name, kind, console in (("ttyAMA0", "32", "N"), ("ttyS0", "4", "Y"), ("ttyS1", "0", "N"), ("ttyUSB0", "", "")):
+        tty = tmp_path / "class" / "tty" / name
+        (tty / "device").mkdir(parents=True)
+        (tty / "type").write_text(f"{kind}\n")
+        (tty / "console").write_text(f"{console}\n")
+    (tmp_path / "class" / "tty" / "ttyS2").mkdir()
+    assert board_ports(tmp_path) == [
+        Found("/dev/ttyAMA0", words="UART of the board"),
+        Found("/dev/ttyS0", words="console of this machine"),
+    ]
+    assert board_ports(tmp_path / "nothing") == []

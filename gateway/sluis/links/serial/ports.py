@@ -68,6 +68,30 @@ def usb_ports(sys: Path = SYS, dev: Path = DEV) -> list[Found]:
     return sorted(found, key=lambda port: port.usb.place if port.usb else "")
 
 
+BOARD = ("ttyAMA", "ttyS", "ttyTHS", "ttymxc", "ttyO")
+"""How the UARTs of boards are named."""
+
+
+def board_ports(sys: Path = SYS, dev: Path = DEV) -> list[Found]:
+    """The UARTs of the board itself, by name. The kernel also names ports without hardware: those are left out."""
+    try:
+        names = sorted(entry.name for entry in (sys / "class" / "tty").iterdir())
+    except OSError:
+        return []
+    found = []
+    for name in (one for one in names if one.startswith(BOARD)):
+        tty = sys / "class" / "tty" / name
+        if (tty / "device").exists() and _text(tty / "type") != "0":
+            words = "console of this machine" if _text(tty / "console") == "Y" else "UART of the board"
+            found.append(Found(str(dev / name), words=words))
+    return found
+
+
+def all_ports() -> list[Found]:
+    """USB adapters first."""
+    return [*usb_ports(), *board_ports()]
+
+
 def _usb_port(link: Path, device: str) -> Found | None:
     """The port of a tty, when it is on USB. It may vanish while it is looked at."""
     try:
