@@ -532,6 +532,8 @@ class Site:
                 self.say(key, point, value)
         for native_id, kind, name, vendor, model in STRANGERS:
             self.register.announce("school", "mqtt", a_thing(native_id, kind, name, vendor, model))
+        for link, native_id in (("ble", TWO_PATHS), ("mqtt", TWO_PATHS.replace(":", "").lower())):
+            self.register.announce("school", link, a_thing(native_id, "lamp", "Hoeklamp", "Kanaal", "Serie 3"))
         self.trouble()
 
     def trouble(self) -> None:
@@ -573,6 +575,10 @@ class Site:
                     self.say(
                         twin.device, "power", round(float(values["power"]) * on * (1 + 0.03 * math.sin(step / 4)), 1)
                     )
+
+
+TWO_PATHS = "A4:C1:38:0F:00:21"
+"""A lamp that speaks over Bluetooth and over MQTT."""
 
 
 def a_thing(native_id: str, kind: str, name: str, vendor: str, model: str) -> Announcement:

@@ -31,6 +31,7 @@ PAGES = (
     "/drivers/school",
     "/drivers/ketel.py",
     "/discovered",
+    "/devices/school-a4c1380f0021",
     "/discovered?show=ignored",
     "/discovered/add",
     "/nodes/adopt",
@@ -255,3 +256,8 @@ def test_first_load_is_small(server: Server, visit: Opens, session: Any) -> None
     total = sum(wire.values())
     print(f"first load: {len(asked)} requests, {total / 1000:.1f} kB")  # noqa: T201
     assert 20_000 < total <= 60_000
+
+
+def test_two_paths_to_one_lamp_are_proposed(server: Server, visit: Opens, session: Any) -> None:
+    page = visit(server, storage_state=session).go("/devices/school-a4c1380f0021")
+    assert page.locator("section[aria-labelledby=paths-title] form button").count() == 1
