@@ -28,7 +28,7 @@ run: $(VENV)/.run panel ## set up what is missing and run the demo site (no hard
 dev: $(VENV)/.dev panel ## set up everything for working on Sluis
 	@echo "Ready. Try: $(BIN)/sluis --help"
 
-test: dev lint ## set up, then run every test (real mosquitto, real Chromium)
+test: dev lint panel ## set up, then run every test (real mosquitto, real Chromium)
 	@$(BIN)/pytest -q $(SPREAD) -m "not soak" --ignore tests/panel/browser
 	@# The browser's driver keeps an event loop of its own, so these run by themselves.
 	@$(BIN)/pytest -q $(SPREAD) -m "not soak" tests/panel/browser
