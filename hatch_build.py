@@ -7,6 +7,7 @@ than every source, nothing happens and neither Node nor a network is needed.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import sys
@@ -55,14 +56,16 @@ def install(*, dev: bool = False) -> None:
 
 
 def build(*, dev: bool = False) -> bool:
-    """Make the assets fresh; whether there was anything to do."""
-    if dev:
-        install(dev=True)
-    if is_fresh():
-        return False
-    install()
-    _node("node", "build.mjs")
-    return True
+    """Make the assets fresh; whether there was anything to do. One at a time: others wait."""
+    with (PANEL / ".building").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if dev:
+            install(dev=True)
+        if is_fresh():
+            return False
+        install()
+        _node("node", "build.mjs")
+        return True
 
 
 def _node(*command: str) -> None:
