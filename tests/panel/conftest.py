@@ -15,9 +15,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from sluis.app.gate import Gate
 from sluis.app.node_pages import Pages
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
+from sluis.app.releases import Releases
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.control import Control
@@ -76,6 +78,7 @@ from sluis_drivers.sluis.node import Node as NodeDriver
 from sluis_provision.enrol import Enrolment, SiteSecret
 from sluis_provision.enrol.errors import NodeSilent
 from sluis_provision.enrol.issued import Place
+from sluis_provision.gateway.settings import UpdateSettings
 from sluis_provision.supply.settings import SupplySettings
 from sluis_provision.wiring import Wiring
 from tests.rest import CountingDatabase, resting
@@ -388,6 +391,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         audit,
         clock,
     )
+    supply = Supply(folder / "supply", SupplySettings(), audit, clock)
     house = House(
         clock=clock,
         bus=bus,
@@ -404,12 +408,15 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         recovery=LinkSteps(database),
         scanning=Scanning(Scan(register, clock), System().links, audit, lambda: ()),
         papers=build_papers("Kanaalschool", database, register, control, audit, clock, folder / "pki"),
-        supply=Supply(folder / "supply", SupplySettings(), audit, clock),
+        supply=supply,
         door=door,
         broker=BrokerAccounts(),
         nodes=enrolment,
         wiring=Wiring(enrolment, nodes, clock),
         node_pages=Pages(register, nodes, bus, clock, folder / "provision" / "node-pages.json"),
+        releases=Releases(
+            UpdateSettings(), supply, audit, clock, database.path, Gate({}, register.registry, System().readiness), {}
+        ),
     )
     app = build_app(house, settings)
     site = Site(

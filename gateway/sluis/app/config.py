@@ -23,6 +23,7 @@ from sluis.store.backups import BackupSettings
 from sluis.store.settings import StoreSettings
 from sluis.upstream.settings import HomeAssistantSettings
 from sluis.watch.settings import NotifySettings
+from sluis_provision.gateway.settings import UpdateSettings
 from sluis_provision.supply.settings import SupplySettings
 
 
@@ -72,6 +73,8 @@ class Settings:
     """Notifications."""
     homeassistant: HomeAssistantSettings = field(default_factory=HomeAssistantSettings)
     """Home Assistant."""
+    update: UpdateSettings = field(default_factory=UpdateSettings)
+    """Releases of the gateway itself."""
     supply: SupplySettings = field(default_factory=SupplySettings)
     """Releases for nodes."""
 

@@ -27,6 +27,7 @@ from sluis.app.bench_keys import Keys
 from sluis.app.bench_stock import Stock
 from sluis.app.config import Settings
 from sluis.app.drivers import DriverLoader
+from sluis.app.gate import Gate
 from sluis.app.lines import build_links
 from sluis.app.lock import only_one
 from sluis.app.node_pages import Pages
@@ -35,6 +36,7 @@ from sluis.app.papers import build_papers
 from sluis.app.places import Places
 from sluis.app.publishing import Publishing
 from sluis.app.recordings import Recordings
+from sluis.app.releases import Releases
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.app.system import System
@@ -263,6 +265,7 @@ class Gateway:
             group.create_task(self.server.run())
             group.create_task(self.bench.run())
             group.create_task(self.node_pages.run())
+            group.create_task(self.releases.run())
             if self.wiring is not None:
                 group.create_task(self.wiring.run())
             group.create_task(self.ca.keep(self._names, self.clock, self._take_certificate))
@@ -290,6 +293,14 @@ class Gateway:
             self.register, line, self.bus, self.clock, self.places.root / "provision" / "node-pages.json"
         )
         supply = Supply(self.places.supply, self.settings.supply, self.audit, self.clock)
+        self.releases = Releases(
+            self.settings.update,
+            supply,
+            self.audit,
+            self.clock,
+            self.places.database,
+            Gate(self.links, self.registry, system.readiness),
+        )
         self.bench = Bench(
             self.places.root / "provision",
             Stock(self.places.root / "images", supply, self.clock),
@@ -330,6 +341,7 @@ class Gateway:
             wiring=self.wiring,
             node_pages=self.node_pages,
             bench=self.bench,
+            releases=self.releases,
         )
 
     def _taken_ports(self) -> dict[str, str]:

@@ -32,6 +32,7 @@ from sluis_provision.supply.problem import NothingTrusted
 from sluis_provision.supply.settings import SupplySettings
 
 if TYPE_CHECKING:
+    from sluis_provision.bundle.archive import Bundle
     from sluis_provision.supply.site import Anchor, Site
 
 
@@ -130,6 +131,10 @@ class Supply:
     async def file(self, name: str) -> Path:
         return await asyncio.to_thread(self.imported.path, name)
 
+    async def usable(self, name: str) -> Bundle:
+        """A bundle, checked again. Raises why it is not believed."""
+        return await asyncio.to_thread(self._usable, name, self._now())
+
     async def remove(self, name: str, actor: Actor, *, reason: str = "") -> None:
         async with self._turn:
             record = await asyncio.to_thread(self.imported.remove, name)
@@ -199,6 +204,9 @@ class Supply:
 
     def _take(self, bring: Bring, now: datetime | None, word: Word) -> tuple[Record, bool]:
         return self.imported.take(bring, self.site.trust(now), now, word)
+
+    def _usable(self, name: str, now: datetime | None) -> Bundle:
+        return self.imported.bundle(name, self.site.trust(now), now)
 
     def _bundles(self, now: datetime | None) -> list[BundleReport]:
         return [self._report(one, now) for one in self.imported.records()]

@@ -17,6 +17,7 @@ TABLE = {
     "Run": {
         "run": ("sluis.cli.run:run", "Run the gateway in the foreground."),
         "demo": ("sluis.cli.demo:demo", "Run a gateway with an office of stand-in devices. No hardware needed."),
+        "migrate": ("sluis.cli.migrate:migrate", "Bring a database file to the form that this release wants."),
         "doctor": ("sluis.cli.doctor:doctor", "Check this installation and say what to do."),
     },
     "Devices": {
@@ -48,6 +49,7 @@ TABLE = {
         "board": ("sluis.cli.hardware:board", "Show what is known of boards and HATs."),
         "gpio": ("sluis.cli.hardware:gpio", "Make the outputs on the header's pins safe."),
         "storage": ("sluis.cli.system:storage", "Show what is written to the card, and how long it lasts."),
+        "update": ("sluis.cli.update:update", "Update the gateway itself, and go back."),
         "backup": ("sluis.cli.backup:backup", "Make, verify and restore backups."),
         "users": ("sluis.cli.accounts:users", "List, add and change users."),
         "tokens": ("sluis.cli.accounts:tokens", "List, create and revoke API tokens."),

@@ -35,6 +35,7 @@ Day = click.DateTime(formats=["%Y-%m-%d"])
 @click.option(
     "--image", type=BundleFile, help="Pack an interpreter (.app-bin) for the other OTA partition of an ESP32."
 )
+@click.option("--gateway", "wheels", type=Folder, help="Pack these wheels: a release of the gateway itself.")
 @as_json
 def build(
     output: Path,
@@ -47,9 +48,12 @@ def build(
     since: int,
     folder: Path | None,
     image: Path | None,
+    wheels: Path | None,
     json_: bool,
 ) -> None:
-    """Build a bundle for nodes into OUTPUT, a file or a folder. The same input gives the same bytes.
+    """Build a bundle for nodes, or a release of the gateway, into OUTPUT, a file or a folder.
+
+    The same input gives the same bytes.
 
     Unless --folder or --image says otherwise it holds the node firmware of this installation, compiled. Nobody trusts
     it until it is signed.
@@ -58,13 +62,18 @@ def build(
     sluis bundle build any-0.2.0.sluis --version 0.2.0 --sequence 12 --expires 2028-01-01 --changes changes.toml
     sluis bundle build . --board esp32-c3 --image ESP32_GENERIC_C3-OTA.app-bin --version 1.29.0 --sequence 13 \\
         --expires 2028-01-01 --changes changes.toml
+    sluis bundle build . --gateway wheels --version 0.2.0 --sequence 14 --expires 2028-01-01 --changes changes.toml
     """
     from sluis.wire.manifest import Manifest
     from sluis_provision.bundle import archive
 
-    if folder is not None and image is not None:
-        raise click.UsageError("--folder and --image do not go together")
-    contents, tools = packed_content(folder, image, board)
+    if sum(one is not None for one in (folder, image, wheels)) > 1:
+        raise click.UsageError("--folder, --image and --gateway do not go together")
+    if wheels is not None:
+        board, runtime, contents = gateway_content(wheels, board, version)
+        tools: dict[str, str] = {}
+    else:
+        contents, tools = packed_content(folder, image, board)
     until = int(expires.replace(tzinfo=UTC).timestamp())
     manifest = Manifest(board, version, sequence, runtime, since, until, archive.entries_of(contents))
     made = archive.made(manifest, changelog(changes), tools)
@@ -90,6 +99,17 @@ def packed_content(folder: Path | None, image: Path | None, board: str) -> tuple
         contents, held = application.image(image, profile(board).chip)
         return contents, {"micropython": held}
     return application.application()
+
+
+def gateway_content(wheels: Path, board: str, version: str) -> tuple[str, str, dict[str, bytes]]:
+    """(board, runtime, files) of a release of the gateway: for `board`, or for machines such as this one."""
+    from sluis_provision.gateway import content
+
+    board = board if content.is_gateway(board) else content.this_kind()
+    data, held = content.packed_wheels(wheels, board)
+    if held != version:
+        raise Failure(f"the wheel of Sluis in {wheels} has version {held}, not {version}")
+    return board, f"3.{content.python_of(board)[0].removeprefix('cp3')}", {content.WHEELS: data}
 
 
 def changelog(file: Path) -> dict[str, str]:

@@ -26,6 +26,7 @@ from sluis.model.nodes import CrashPage, Node
 from sluis.model.papers import Card, Outcome, Walk
 from sluis.model.wiring import Catalogue, Fault, Trial
 from sluis.panel.bench import Bench
+from sluis.panel.releases import Releases
 from sluis.panel.reports import (
     DriverReport,
     FaultReport,
@@ -517,6 +518,8 @@ class House:
     node_pages: NodePages | None = None
     bench: Bench | None = None
     """None where no board can be plugged in."""
+    releases: Releases | None = None
+    """None where nothing of the gateway itself can be asked."""
 
 
 __all__ = [

@@ -26,6 +26,7 @@ from sluis.panel.api import (
     papers,
     points,
     recordings,
+    releases,
     rules,
     scan,
     system,
@@ -64,6 +65,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     wiring.router,
     bench.router,
     bundles.router,
+    releases.router,
     live.router,
     health.router,
 )

@@ -30,6 +30,12 @@ PATH_CHARS_MAX = 100
 FILE_BYTES_MAX = 8 * 1024 * 1024
 """Of one file: half of the largest flash on a board that is known."""
 
+GATEWAY = "gateway-"
+"""How the board of a release of the gateway itself begins: `gateway-aarch64-cp311`. No node is one."""
+
+GATEWAY_BYTES_MAX = 192 * 1024 * 1024
+"""Of its one file. All libraries are some 80 MB."""
+
 NUMBER_MAX = 2**31 - 1
 """Of a sequence: what every MicroPython counts to."""
 
@@ -165,7 +171,7 @@ def parse(data: bytes) -> Manifest:
         runtime=_text(told, "runtime", _RUNTIME, "a version such as 1.23"),
         since=_number(told, "from", 0, NUMBER_MAX),
         expires=_number(told, "expires", 0, EXPIRES_MAX),
-        files=_entries(told["files"]),
+        files=_entries(told["files"], GATEWAY_BYTES_MAX if str(told["board"]).startswith(GATEWAY) else FILE_BYTES_MAX),
     )
     if made.since >= made.sequence:
         raise BadManifest(f"from {made.since} is not below its own sequence {made.sequence}")
@@ -219,10 +225,10 @@ def _number(told: dict[str, Any], name: str, least: int, most: int) -> int:
     return value
 
 
-def _entries(told: Any) -> tuple[Entry, ...]:
+def _entries(told: Any, bytes_max: int) -> tuple[Entry, ...]:
     if not isinstance(told, list) or not told:
         raise BadManifest("files must be a list with at least one file")
-    made = tuple(_entry(one) for one in told)
+    made = tuple(_entry(one, bytes_max) for one in told)
     paths = [entry.path for entry in made]
     if paths != sorted(set(paths)):
         raise BadManifest("files must stand in order of their paths, each once")
@@ -232,13 +238,13 @@ def _entries(told: Any) -> tuple[Entry, ...]:
     return made
 
 
-def _entry(told: Any) -> Entry:
+def _entry(told: Any, bytes_max: int) -> Entry:
     if not isinstance(told, dict) or set(told) != {"path", "size", "sha256"}:
         raise BadManifest("a file has exactly the members path, sha256, size")
     path = told["path"]
     if not isinstance(path, str) or (path != IMAGE and not _is_path(path)):
         raise BadManifest(f"{str(path)[:60]!r} cannot be a path on a node: letters, digits, _ . - between slashes")
-    return Entry(path, _number(told, "size", 0, FILE_BYTES_MAX), _text(told, "sha256", _SHA256, "64 hex digits"))
+    return Entry(path, _number(told, "size", 0, bytes_max), _text(told, "sha256", _SHA256, "64 hex digits"))
 
 
 def _is_path(path: str) -> bool:

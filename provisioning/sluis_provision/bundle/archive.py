@@ -33,8 +33,9 @@ CHANGELOG_CHARS_MAX = 4_000
 ENVELOPE_MAX = 64 * 1024
 """Bytes of a signed document with all its signatures, in base64."""
 
-BUNDLE_BYTES_MAX = 64 * 1024 * 1024
-"""Of the archive. A node holds a few megabytes at most; what is larger is a mistake, or fills a gateway's card."""
+BUNDLE_BYTES_MAX = 200 * 1024 * 1024
+"""Of the archive. A release of the gateway is some 80 MB, for a node a few; what is larger is a mistake, or fills a
+gateway's card."""
 
 PIECE = 64 * 1024
 

@@ -26,6 +26,7 @@ from sluis.model import SluisError
 from sluis.wire.manifest import OutOfDate
 from sluis.wire.signed import Damaged, Untrusted
 from sluis_provision.bundle.archive import BUNDLE_BYTES_MAX
+from sluis_provision.gateway.content import is_gateway, this_kind
 from sluis_provision.release.repository import CUSTOM, MADE
 from sluis_provision.supply.problem import NoSuchBundle, StaleRepository, Unreachable
 from sluis_provision.supply.site import Site
@@ -192,9 +193,12 @@ def freshness(site: Site, now: datetime | None) -> Freshness | None:
 
 
 def newest(offers: tuple[Offer, ...]) -> list[str]:
-    """Names of the newest bundle for each board."""
+    """Names of the newest bundle for each board; of the gateways, only for such as this."""
     found: dict[str, Offer] = {}
     for offer in offers:
+        board = str(offer.told.get("board", ""))
+        if is_gateway(board) and board != this_kind():
+            continue
         held = found.get(offer.told.get("board", ""))
         if held is None or offer.told.get("sequence", 0) > held.told.get("sequence", 0):
             found[offer.told.get("board", "")] = offer

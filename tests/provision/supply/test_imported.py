@@ -175,7 +175,7 @@ def test_a_full_card_is_said_before_anything_is_copied(gateway: Gateway, monkeyp
 def test_too_large_a_file_is_not_copied(gateway: Gateway) -> None:
     file = gateway.work / "large.sluis"
     with file.open("wb") as held:
-        held.truncate(65 * 1024 * 1024)
+        held.truncate(201 * 1024 * 1024)
     with pytest.raises(Damaged, match="too large"):
         gateway.take(file)
 

@@ -30,6 +30,7 @@ CanManageNodes = Annotated[Actor, Depends(require(Role.TECHNICIAN, "nodes:write"
 CanSeeBundles = Annotated[Actor, Depends(require(Role.TECHNICIAN, "bundles:read"))]
 CanImportBundles = Annotated[Actor, Depends(require(Role.TECHNICIAN, "bundles:write"))]
 CanChooseReleases = Annotated[Actor, Depends(require(Role.ADMIN, "bundles:write"))]
+CanUpdateGateway = Annotated[Actor, Depends(require(Role.ADMIN, "bundles:write"))]
 CanSeeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:read"))]
 CanChangeUsers = Annotated[Actor, Depends(require(Role.ADMIN, "users:write"))]
 CanSeeTokens = Annotated[Actor, Depends(require(Role.ADMIN, "tokens:read"))]
