@@ -93,7 +93,7 @@ environment = {"PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": "/run/sluis-notify", "W
 began = time.monotonic()
 gateway = subprocess.Popen(
     ["setpriv", "--reuid", "sluis", "--regid", "sluis", "--init-groups", "--no-new-privs", "--bounding-set=-all",
-     "/usr/local/bin/sluis", "run", "--config", "/etc/sluis/sluis.toml"],
+     "/opt/sluis/launch", "start", "--config", "/etc/sluis/sluis.toml"],
     env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 try:
     heard = []
@@ -137,7 +137,7 @@ def test_the_whole_life_of_an_installation(root: Root, tmp_path: Path) -> None:
 
     script = Path(f"{root.path}/root/lives.py")
     script.write_text(textwrap.dedent(LIVES))
-    life = json.loads(root.run("rm -f /run/sluis-notify; /opt/sluis/bin/python /root/lives.py", network=False).stdout)
+    life = json.loads(root.run("rm -f /run/sluis-notify; /usr/bin/python3 /root/lives.py", network=False).stdout)
     assert (life["health"], life["code"], life["left"]) == (200, 0, []), life["output"]
     assert life["stop_s"] < 10 and life["ready_s"] < 30, life
 
@@ -147,7 +147,7 @@ def test_the_whole_life_of_an_installation(root: Root, tmp_path: Path) -> None:
 
     root.run("echo '# mine' >> /etc/sluis/sluis.toml; cd /src && START=0 packaging/install")
     assert "# mine" in root.run("cat /etc/sluis/sluis.toml").stdout
-    life = json.loads(root.run("rm -f /run/sluis-notify; /opt/sluis/bin/python /root/lives.py", network=False).stdout)
+    life = json.loads(root.run("rm -f /run/sluis-notify; /usr/bin/python3 /root/lives.py", network=False).stdout)
     assert (life["health"], life["code"]) == (200, 0), life
 
     root.run("cd /src && packaging/uninstall")
@@ -179,7 +179,7 @@ def test_devices_are_reached_and_outputs_made_safe_after_the_end() -> None:
     }
     assert {"char-gpiochip", "char-ttyUSB", "char-ttyACM", "char-ttyAMA", "char-ttyS"} <= allowed
     after = next(line for line in unit.splitlines() if line.startswith("ExecStopPost="))
-    command = after.removeprefix("ExecStopPost=-/opt/sluis/bin/").split()
+    command = after.removeprefix("ExecStopPost=-/usr/local/bin/").split()
     assert command[0] == "sluis"
     settings = HERE / "packaging" / "sluis.toml"
     run = [sys.executable, "-m", *command[:-1], str(settings)]
