@@ -35,8 +35,11 @@ class Root:
         self.path = path
 
     def run(self, command: str, *, network: bool = True, must: bool = True) -> subprocess.CompletedProcess[str]:
-        binds = ["/dev", "/proc", *filter(None, os.environ.get("SLUIS_TEST_BIND", "").split(":"))]
-        script = [f"mkdir -p {self.path}{bind} && mount --rbind {bind} {self.path}{bind}" for bind in binds]
+        script = [f"mkdir -p {self.path}{bind} && mount --rbind {bind} {self.path}{bind}" for bind in ("/dev", "/proc")]
+        # To read only: what is installed in there must not change this machine.
+        for bind in filter(None, os.environ.get("SLUIS_TEST_BIND", "").split(":")):
+            at = f"{self.path}{bind}"
+            script.append(f"mkdir -p {at} && mount --bind {bind} {at} && mount -o remount,bind,ro {at}")
         script.append(f"mkdir -p {self.path}/src && mount --bind -o ro {HERE} {self.path}/src")
         if not network:
             script.append("ip link set lo up")

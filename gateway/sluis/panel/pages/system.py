@@ -9,11 +9,12 @@ from fastapi.responses import Response
 
 from sluis.model import Actor, Role
 from sluis.panel.auth import HouseDep, VisitorDep, everywhere
-from sluis.panel.pages.guards import Anyone, Auditor, Keeper, SystemReader
+from sluis.panel.pages.guards import Anyone, Auditor, Keeper, SystemReader, Updater
 from sluis.panel.pages.render import page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
 from sluis.panel.pages.wellness import worst
 from sluis.panel.ports import House
+from sluis.panel.releases import UpdateReport
 
 router = APIRouter()
 
@@ -47,7 +48,36 @@ async def _system(request: Request, house: House, actor: Actor) -> dict[str, Any
         "backups": sorted(await house.backups.list(), key=lambda one: -one.at_us) if actor.role >= Role.ADMIN else [],
         "went_back": len(house.node_pages.groups()) if house.node_pages is not None and actor.areas is None else 0,
         "streams": request.app.state.hub.listeners,
+        "update": await _update(house, actor),
     }
+
+
+async def _update(house: House, actor: Actor) -> UpdateReport | None:
+    """Where the gateway's own update stands; None for who may not change it, and where nothing can be."""
+    if house.releases is None or actor.role < Role.ADMIN or actor.areas is not None:
+        return None
+    told = await house.releases.report()
+    return told if told.possible else None
+
+
+@router.post("/system/update", include_in_schema=False)
+async def install_update(house: HouseDep, actor: Updater, bundle: Annotated[str, Form(max_length=120)]) -> Response:
+    """Take a release that is here."""
+    everywhere(actor)
+    if house.releases is not None:
+        await house.releases.install(bundle, actor)
+    return then("/system#update", Toast("update-begun"))
+
+
+@router.post("/system/update/undo", include_in_schema=False)
+async def undo_update(
+    house: HouseDep, actor: Updater, reason: Annotated[str, Form(min_length=1, max_length=1_000)]
+) -> Response:
+    """Go back to the release before."""
+    everywhere(actor)
+    if house.releases is not None:
+        await house.releases.undo(actor, reason=reason)
+    return then("/system", Toast("update-undone"))
 
 
 @router.post("/system/backups", include_in_schema=False)

@@ -46,6 +46,8 @@ SENTENCES = {
     "area-opened": N_("The cards of %(name)s can now be read without an account, by whoever scans a label."),
     "area-closed": N_("The cards of %(name)s can be read with an account only."),
     "no-undo": N_("%(name)s had no other configuration before this one."),
+    "update-begun": N_("The release is being laid ready. The gateway then starts again by itself."),
+    "update-undone": N_("The gateway starts again with the release before."),
     "walk-signed": N_("The walk through %(name)s is signed."),
 }
 
