@@ -129,7 +129,7 @@ async def test_the_last_good_version_takes_over_and_survives_a_restart(house: Ho
     assert "The good version before it is in use" in house.loader.put_aside("strange")
     assert house.loader.quarantine.versions.aside("strange.py", worse)
     await house.say(b"12")
-    assert 12 in [value for _, value, _ in house.site.store.rows]
+    await eventually(lambda: 12 in [value for _, value, _ in house.site.store.rows])
 
     await house.end()
     await house.begin()

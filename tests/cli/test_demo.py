@@ -18,8 +18,8 @@ import pytest
 from tests.conftest import one_start_at_a_time
 
 from sluis.cli.demo_devices import ADOPT, POLLED
-from sluis.demo.board import micropython
 from sluis.demo.nodes import NODES
+from sluis_provision.rehearsal.board import micropython
 
 READY_WITHIN_S = 30.0
 SECOND_START_S = 3.0

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from sluis.demo.board import micropython
+from sluis_provision.rehearsal.board import micropython
 from sluis.demo.boiler import M3_PER_PULSE, BoilerRoom
 from sluis.demo.mischief import Kind, Order
 from sluis.demo.nodes import NODES, BoilerSite

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sluis.cli.board_try import board_try
 from sluis.cli.lazy import Failure
 from sluis.cli.run import settings_for
 from sluis.cli.show import as_json, facts, out, table
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def board() -> None:
-    """What is known of boards and HATs: pins, buses, power, how to flash."""
+    """What is known of boards and HATs: pins, buses, power, how to flash; and virtual boards to rehearse with."""
+
+
+board.add_command(board_try)
 
 
 @board.command("list")

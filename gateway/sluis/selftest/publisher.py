@@ -99,14 +99,15 @@ class Publisher:
                 client.publish(self.topic, json.dumps({"boot": "warm-up", "seq": time.time_ns(), "count": -1}), qos=1)
                 self._stop.wait(0.05)
                 continue
-            if self.rate_per_s <= 0 or len(self._pending) >= WINDOW:
+            rate_per_s = self.rate_per_s  # somebody else's thread changes it
+            if rate_per_s <= 0 or len(self._pending) >= WINDOW:
                 self._stop.wait(0.005)
                 continue
             seq, self._next = self._next, self._next + 1
             self._pending[seq] = None
             self.sent += 1
             self._publish(client, mids, seq)
-            self._stop.wait(1 / self.rate_per_s)
+            self._stop.wait(1 / rate_per_s)
 
     def _publish(self, client: mqtt.Client, mids: dict[int, int], seq: int) -> None:
         body = json.dumps({"boot": self.boot, "seq": seq, "count": seq})
