@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -36,11 +37,9 @@ WITHIN_S = 90.0
 @cache
 def own_wheel() -> bytes:
     """The wheel of this checkout, as it is released."""
-    folder = Path(os.environ.get("SLUIS_TEST_WHEELS", "") or f"/tmp/sluis-wheel-{os.getpid()}")
-    [made] = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
-    data = Path(made).read_bytes()
-    Path(made).unlink()
-    return data
+    with tempfile.TemporaryDirectory() as folder:
+        [made] = WheelBuilder(str(ROOT)).build(directory=folder, versions=["standard"])
+        return Path(made).read_bytes()
 
 
 def changed_wheel(version: str, changes: dict[str, Callable[[str], str]]) -> bytes:

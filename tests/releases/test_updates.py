@@ -41,13 +41,17 @@ def crashes(text: str) -> str:
     return text.replace("main()", "import sys; sys.exit('broken') if 'run' in sys.argv else main()")
 
 
-def test_there_and_back(site: Installed, publisher: Publisher) -> None:
-    """A good release stays; one that crashes goes back by itself, with the database of before."""
+def test_a_good_release_stays(site: Installed, publisher: Publisher) -> None:
+    """From a stick: no server and no registry is asked for anything."""
     told = site.update(publisher.release("1.1.0", 2))
     assert (told["running"], told["previous"], told["last"]["outcome"]) == ("1.1.0-2", "1.0.0-1", "confirmed")
+    assert site.cli("--version").stdout.strip() == "sluis 1.1.0"
 
+
+@pytest.mark.soak
+def test_one_that_crashes_goes_back(site: Installed, publisher: Publisher) -> None:
     told = site.update(publisher.release("1.2.0", 3, {MAIN: crashes}))
-    assert (told["running"], told["last"]["outcome"]) == ("1.1.0-2", "returned")
+    assert (told["running"], told["last"]["outcome"]) == ("1.0.0-1", "returned")
     assert "3 starts" in told["last"]["why"] and told["last"]["gap"]
 
 
