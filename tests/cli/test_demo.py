@@ -19,7 +19,7 @@ from tests.conftest import one_start_at_a_time
 
 from sluis.cli.demo_devices import ADOPT, POLLED
 from sluis.demo.nodes import NODES
-from sluis_provision.rehearsal.board import micropython
+from sluis_provision.rehearsal import micropython
 
 READY_WITHIN_S = 30.0
 SECOND_START_S = 3.0

@@ -11,7 +11,6 @@ from typing import Any
 import psutil
 import pytest
 
-from sluis_provision.rehearsal.board import micropython
 from sluis.demo.boiler import M3_PER_PULSE, BoilerRoom
 from sluis.demo.mischief import Kind, Order
 from sluis.demo.nodes import NODES, BoilerSite
@@ -20,6 +19,7 @@ from sluis_provision.enrol.cable import Cable
 from sluis_provision.enrol.errors import NodeSilent
 from sluis_provision.flashers.port import open_port
 from sluis_provision.flashers.problem import ProvisionError, Unplugged
+from sluis_provision.rehearsal import micropython
 
 Eventually = Callable[..., Awaitable[None]]
 

@@ -29,8 +29,8 @@ MOST = 64
 def board_try(count: int, folder: Path | None, json_: bool) -> None:
     """Start virtual boards to rehearse with: the real MicroPython with flash of its own behind a serial port each.
 
-    They run until Ctrl-C. What works on a board that runs MicroPython works on them: the panel's Flash boards, mpremote, a
-    terminal program. Their flash is empty at first. x86-64 only, unless `micropython` is on the path.
+    They run until Ctrl-C. What works on a board that runs MicroPython works on them: the panel, mpremote, a terminal
+    program. Their flash is empty at first. x86-64 only, unless `micropython` is on the path.
 
     \b
     sluis board try
@@ -75,9 +75,7 @@ async def _run(interpreter: str, folder: Path, count: int, json_: bool) -> None:
         else:
             for one in told:
                 click.echo(f"{one['port']}  {one['uid']}")
-            click.echo(
-                "Ctrl-C takes them away. Try: mpremote connect PORT, or sluis flash --port PORT --profile pico-w"
-            )
+            click.echo("Ctrl-C takes them away. Try: mpremote connect PORT")
         await ended.wait()
     finally:
         for task in running:

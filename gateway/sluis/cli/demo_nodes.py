@@ -38,7 +38,7 @@ def node_port(data_dir: Path) -> int:
 
 def missing() -> str:
     """Why there are none on this machine; "" when there are."""
-    from sluis_provision.rehearsal.board import micropython
+    from sluis_provision.rehearsal import micropython
 
     if micropython() is None:
         return "no MicroPython for this machine (x86_64 only, or set MICROPYTHON): its two nodes are left out"

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sluis.demo.board import Board
 from sluis.demo.boiler import BoilerRoom
 from sluis.demo.mischief import Kind, Order
 from sluis.demo.standin import Now
-from sluis_provision.rehearsal.board import VirtualBoard, micropython
+from sluis_provision.rehearsal import micropython
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,7 @@ DOES = (Kind.DROP, Kind.SILENT, Kind.GARBAGE, Kind.STUCK, Kind.WELL)
 class DemoNode:
     """One node in its surroundings."""
 
-    def __init__(self, name: str, board: VirtualBoard, room: BoilerRoom) -> None:
+    def __init__(self, name: str, board: Board, room: BoilerRoom) -> None:
         self.name = name
         self.board = board
         self._wiring = NODES[name]
@@ -164,7 +165,7 @@ class BoilerSite:
         found = micropython() if folder is not None else None
         self.nodes: dict[str, DemoNode] = {}
         if folder is not None and found is not None:
-            boards = {name: VirtualBoard(found, folder / name, wiring.uid) for name, wiring in NODES.items()}
+            boards = {name: Board(found, folder / name, wiring.uid) for name, wiring in NODES.items()}
             self.nodes = {name: DemoNode(name, board, self.room) for name, board in boards.items()}
 
     @contextlib.asynccontextmanager

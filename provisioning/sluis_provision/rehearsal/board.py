@@ -38,13 +38,15 @@ HEAP = "256K"
 HARD, SOFT = 2, 5
 RESETS = {-signal.SIGUSR1: HARD, -signal.SIGUSR2: SOFT, 0: SOFT}
 """How the interpreter ended, as the cause that it then finds. Else: power."""
-HELD_MOST = 4096
-"""Bytes that are kept of what is typed while a board starts, as a USB port keeps them."""
+HELD_MOST = 65_536
+"""Bytes that are kept of what is typed while a board starts, or does not read."""
 GETS_GOING_S = 0.5
 """After this a program runs that may listen, where no prompt has come. What is typed before the prompt is there would
 be lost: the interpreter empties the terminal when it takes it over."""
 INTERRUPTED_S = 0.3
 """The same after an interrupt, which a program may also swallow."""
+FULL_S = 0.005
+"""Until more is handed to an interpreter that does not read."""
 AT_PROMPT_S = 0.05
 """After the prompt, until the interpreter waits at it."""
 PROMPT = b">>> "
@@ -352,18 +354,22 @@ class VirtualBoard:
             self._type(held)
 
     def _type(self, data: bytes) -> None:
-        """An interrupt makes the interpreter take over the terminal, and empty it: what follows waits for the prompt."""
+        """An interrupt makes it take over the terminal, and empty it: what follows waits for the prompt."""
         now, rest = data, b""
         if b"\x03" in data and not self._raw:
             at = data.index(b"\x03") + 1
             now, rest = data[:at], data[at:]
-        for byte in now:
+        try:
+            taken = os.write(self._console, now)
+        except BlockingIOError:  # it does not read as fast as somebody types
+            taken = 0
+        except OSError:
+            return
+        for byte in now[:taken]:
             self._raw = byte == 1 or (self._raw and byte != 2)
-        with contextlib.suppress(OSError):
-            os.write(self._console, now)
-        if now is not data:
-            self._hears, self._held = False, rest
-            self._later(INTERRUPTED_S)
+        if taken < len(data):
+            self._hears, self._held = False, now[taken:] + rest
+            self._later(INTERRUPTED_S if taken == len(now) else FULL_S)
 
     def _later(self, after_s: float) -> None:
         """Open by then, also when no prompt comes."""
