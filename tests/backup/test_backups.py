@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +148,30 @@ async def test_an_unknown_name_and_a_path_are_refused(data_dir: Path) -> None:
     for name in ("none.sluis-backup", "../data/sluis.db", "/etc/passwd"):
         with pytest.raises(BackupError, match="no backup"):
             await backups.verify(name)
+
+
+async def test_a_site_at_work_is_backed_up(data_dir: Path) -> None:
+    """Half-written files are left out; one that is removed or replaced meanwhile harms nobody."""
+    (data_dir / "broker").mkdir(exist_ok=True)
+    (data_dir / "broker" / "mosquitto.db.new").write_bytes(b"half")
+    busy = data_dir / "broker" / "mosquitto.db"
+    ended = threading.Event()
+
+    def at_work() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 1
+            (data_dir / "broker" / "other.new").write_bytes(b"x" * (number % 977))
+            (data_dir / "broker" / "other.new").rename(busy)
+            busy.unlink()
+
+    worker = threading.Thread(target=at_work)
+    worker.start()
+    try:
+        for _ in range(5):
+            backups, _log = made(data_dir)
+            proven = await backups.create()
+            assert proven.problem == "" and proven.verified_at_us
+    finally:
+        ended.set()
+        worker.join()

@@ -19,7 +19,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from pyrage import DecryptError, decrypt_io, encrypt_io, passphrase, x25519
 
@@ -85,9 +85,34 @@ def _pack(target: Path, database: Path, files: Mapping[str, Path], about: Mappin
     everything = {"sluis.db": database, **files}
     with tarfile.open(target, "w:gz", compresslevel=3) as tar:
         for name, path in sorted(everything.items()):
-            manifest["sha256"][name] = sha256_of(path)
-            tar.add(path, name, filter=_plain)
+            try:
+                manifest["sha256"][name] = _put(tar, name, path)
+            except FileNotFoundError:
+                if path is database:
+                    raise
+                # Somebody has just removed it, or put another in its place: a site at work.
         _add(tar, "manifest.json", json.dumps(manifest, indent=1).encode())
+
+
+class _Hashing:
+    """What is read of a file, and its SHA-256: the same bytes, also when it is replaced meanwhile."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.digest.update(data)
+        return data
+
+
+def _put(tar: tarfile.TarFile, name: str, path: Path) -> str:
+    """Add a file as it is now; its SHA-256."""
+    with path.open("rb") as file:
+        reader = _Hashing(file)
+        tar.addfile(_plain(tar.gettarinfo(arcname=name, fileobj=file)), cast(BinaryIO, reader))
+        return reader.digest.hexdigest()
 
 
 def about_archive(file: Path) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from sluis.store.archive import BackupError, Keys, about_archive, copy_database,
 log = logging.getLogger(__name__)
 
 SUFFIX = ".sluis-backup"
+HALF = ".new"
+"""What is being written, here and by mosquitto, and takes its place when it is whole."""
 LEFT_OUT = frozenset({"run", "backups", "log", "mosquitto", "sluis.db", "sluis.db-wal", "sluis.db-shm", "lost+found"})
 """Not backed up: what is only for this run, the backups themselves, programs, and the live database file."""
 
@@ -162,7 +164,7 @@ class Backups:
             for top in sorted(self._data_dir.iterdir())
             if top.name not in LEFT_OUT and not top.name.startswith(".")
             for path in ([top] if top.is_file() else sorted(top.rglob("*")))
-            if path.is_file() and not path.is_symlink()
+            if path.is_file() and not path.is_symlink() and path.suffix != HALF
         }
         if self._config is not None and self._config.is_file():
             files["configuration/sluis.toml"] = self._config
