@@ -31,6 +31,7 @@ from sluis.app.gate import Gate
 from sluis.app.lines import build_links
 from sluis.app.lock import only_one
 from sluis.app.node_pages import Pages
+from sluis.app.node_updates import NodeUpdates
 from sluis.app.nodes import MqttNodeLine, build_enrolment
 from sluis.app.papers import build_papers
 from sluis.app.places import Places
@@ -265,6 +266,7 @@ class Gateway:
             group.create_task(self.server.run())
             group.create_task(self.bench.run())
             group.create_task(self.node_pages.run())
+            group.create_task(self.node_updates.run())
             group.create_task(self.releases.run())
             if self.wiring is not None:
                 group.create_task(self.wiring.run())
@@ -293,6 +295,16 @@ class Gateway:
             self.register, line, self.bus, self.clock, self.places.root / "provision" / "node-pages.json"
         )
         supply = Supply(self.places.supply, self.settings.supply, self.audit, self.clock)
+        self.node_updates = NodeUpdates(
+            MqttLink(
+                replace(self.mqtt.settings, name="nodes", client_id=f"{self.mqtt.settings.client_id}-nodes"), self.clock
+            ),
+            line,
+            supply.usable,
+            self.audit,
+            self.clock,
+            self.places.root / "provision" / "node-updates.json",
+        )
         self.releases = Releases(
             self.settings.update,
             supply,
@@ -340,6 +352,7 @@ class Gateway:
             nodes=nodes,
             wiring=self.wiring,
             node_pages=self.node_pages,
+            node_updates=self.node_updates,
             bench=self.bench,
             releases=self.releases,
         )

@@ -27,7 +27,7 @@ from sluis_provision.enrol.issued import Place
 
 DRIVER = "sluis-node"
 
-PATIENCE_S: Mapping[str, float] = {"test": 25.0, "config": 15.0, "wipe": 10.0}
+PATIENCE_S: Mapping[str, float] = {"test": 25.0, "config": 15.0, "wipe": 10.0, "update": 20.0}
 """A test waits for the slowest sensor (five seconds) and moves each actuator; the asker's own patience is 30 s."""
 
 ELSE_S = 6.0

@@ -344,3 +344,45 @@ def named(client: Client, name: str) -> dict[str, Any]:
         many = f"{len(known)} nodes are called {name!r}" if known else f"there is no node {name!r}"
         raise Failure(many, "List the nodes with: sluis nodes")
     return known[0]
+
+
+@node.command()
+@click.argument("name", metavar="NODE")
+@click.argument("bundle", required=False)
+@click.option("--undo", is_flag=True, help="Back to the version before, which lies on the node.")
+@click.option("--now", is_flag=True, help="Also in its quiet hours, and while it drives something.")
+@click.option("--reason", default="", help="Why, for the audit log.")
+@click.option("--wait/--no-wait", default=True, help="Wait until it is known what became of it.")
+@as_json
+@click.pass_obj
+def update(
+    where: Where, name: str, bundle: str | None, undo: bool, now: bool, reason: str, wait: bool, json_: bool
+) -> None:
+    """Give NODE the imported release BUNDLE; without one, show what it runs.
+
+    The node checks the signatures itself, fetches only what it lacks, tries the new version, and keeps it or goes back.
+    Exit code 1 when it went back; `sluis node page NODE` says why.
+
+    \b
+    sluis node update attic
+    sluis node update attic any-0.3.0-14.sluis
+    sluis node update attic --undo
+    """
+    from sluis.cli.node_updates import follow, show
+
+    if undo and bundle:
+        raise click.UsageError("Give a bundle, or --undo.")
+    with where.client() as client:
+        found = named(client, name)
+        before = client.get("nodes", found["id"], "update")
+        if bundle is None and not undo:
+            show(found["id"], before, json_)
+            return
+        if undo:
+            client.post("nodes", found["id"], "update", "undo", body={"reason": reason})
+        else:
+            client.post("nodes", found["id"], "update", body={"bundle": bundle, "now": now, "reason": reason})
+        if wait:
+            follow(client, found["id"], before or {}, json_)
+        else:
+            show(found["id"], client.get("nodes", found["id"], "update"), json_)

@@ -64,6 +64,29 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeUpdate:
+    """What a node says of its software (`sluis/<id>/updating`, docs/reference/node-updates.md)."""
+
+    slot: str = ""
+    """`a` or `b`: what runs."""
+    version: str = ""
+    sequence: int = 0
+    """Of the release that runs; 0 for one that was put on by cable."""
+    floor: int = 0
+    """The highest that it ever confirmed: nothing at or below it is taken."""
+    trial: bool = False
+    phase: str = ""
+    """`fetching`, `switching` and the like; "" when nothing is under way."""
+    to: int = 0
+    """The sequence that it is on its way to; 0 for none."""
+    percent: int = 0
+    reason: str = ""
+    """Why it waits, or why it failed."""
+    back: int = 0
+    """The sequence that it went back from; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class CrashPage:
     """Why a node's last update went back: what the given-up version said, and how it ended."""
 

@@ -22,7 +22,7 @@ from sluis.model import (
     User,
     Value,
 )
-from sluis.model.nodes import CrashPage, Node
+from sluis.model.nodes import CrashPage, Node, NodeUpdate
 from sluis.model.papers import Card, Outcome, Walk
 from sluis.model.wiring import Catalogue, Fault, Trial
 from sluis.panel.bench import Bench
@@ -431,6 +431,14 @@ class NodePages(Protocol):
     async def ask(self, node_id: str) -> CrashPage | None: ...
 
 
+class NodeUpdates(Protocol):
+    """Releases handed to nodes. See `sluis.app.node_updates`."""
+
+    def of(self, node_id: str) -> NodeUpdate | None: ...
+    async def offer(self, node_id: str, name: str, actor: Actor, *, hurry: bool = False, reason: str = "") -> None: ...
+    async def undo(self, node_id: str, actor: Actor, *, reason: str = "") -> None: ...
+
+
 class Backup(Protocol):
     """One backup file and what is known of it."""
 
@@ -516,6 +524,7 @@ class House:
     wiring: Wiring | None = None
     """None there too."""
     node_pages: NodePages | None = None
+    node_updates: NodeUpdates | None = None
     bench: Bench | None = None
     """None where no board can be plugged in."""
     releases: Releases | None = None

@@ -33,8 +33,9 @@ from sluis.shared import shared_dir
 log = logging.getLogger(__name__)
 
 BLOCK, BLOCKS = 4096, 256
-HEAP = "256K"
-"""An RP2040 has some 180 kB for Python; words and blocks of this port are twice as wide."""
+HEAP = "352K"
+"""An RP2040 has some 180 kB for Python; words and blocks of this port are twice as wide. With less, a release with all
+of our firmware does not fit in memory while it is checked."""
 HARD, SOFT = 2, 5
 RESETS = {-signal.SIGUSR1: HARD, -signal.SIGUSR2: SOFT, 0: SOFT}
 """How the interpreter ended, as the cause that it then finds. Else: power."""
