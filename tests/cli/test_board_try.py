@@ -61,3 +61,13 @@ def test_three_boards_are_there_until_ctrl_c_and_are_the_same_next_time(tmp_path
     finally:
         process.terminate()
         assert ended(process) == 0
+
+
+def test_a_rollout_can_be_rehearsed_on_thirty() -> None:
+    process, boards = started("--count", "30")
+    try:
+        assert len({one["uid"] for one in boards}) == 30
+        assert on(boards[29], "print(6 * 7)") == "42"
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == 0

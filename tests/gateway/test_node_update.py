@@ -76,6 +76,7 @@ def test_a_node_takes_a_release_from_its_gateway(tmp_path: Path, monkeypatch: py
             (desk_folder / "files" / "added.bin").write_bytes(bytes(range(256)) * 30)
             desk.out(13)
             sluis("bundle", "import", desk_folder / "release")
+            assert "any-0.13-13.sluis" in sluis("bundle", "list")
             told = sluis("node", "update", node, "any-0.13-13.sluis", "--reason", "the yearly one", "--json")
             now = json.loads(told)
             assert (now["sequence"], now["floor"], now["trial"]) == (13, 13, False)

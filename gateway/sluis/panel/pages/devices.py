@@ -31,6 +31,7 @@ from sluis.panel.pages.asks import setup_of
 from sluis.panel.pages.guards import Operator, Technician, Viewer
 from sluis.panel.pages.node_faults import firmware_of
 from sluis.panel.pages.node_record import node_of
+from sluis.panel.pages.node_updates import releases_for
 from sluis.panel.pages.paths import paths_of, proposals
 from sluis.panel.pages.render import open_alerts, page, part, speech_of
 from sluis.panel.pages.toast import Toast, then
@@ -106,6 +107,7 @@ async def device_page(
         deep=deep,
         node=node,
         firmware=firmware_of(house, found, speech) if node is not None else None,
+        releases=await releases_for(house, node, found) if node is not None else [],
         edit=bool(edit) and deep,
         areas=house.register.areas(),
         states=STATES,
