@@ -23,11 +23,12 @@ def show(node_id: str, told: dict[str, Any] | None, json_: bool) -> None:
     elif told is None:
         click.echo(f"{node_id} has not said what it runs since the gateway started.")
     else:
+        runs = f"{told['version']} (number {told['sequence']}" if told["sequence"] else "what was put on by cable ("
         under_way = f"{told['phase']} {told['percent']} %, to number {told['to']}" if told["phase"] else ""
         facts(
             [
                 ("Node", node_id),
-                ("Runs", f"{told['version']} (number {told['sequence']}, slot {told['slot']})"),
+                ("Runs", f"{runs}{', ' if told['sequence'] else ''}slot {told['slot']})"),
                 ("On trial", "yes" if told["trial"] else ""),
                 ("Under way", under_way),
                 ("Reason", told["reason"]),
