@@ -13,6 +13,7 @@ import pytest
 
 from sluis_provision.bundle import build
 from sluis_provision.rehearsal import micropython
+from tests.cli.test_board_try import ended, started
 from tests.cli.test_bundles import WORDS, Desk
 from tests.firmware.test_updates import slot
 from tests.gateway.conftest import start_demo, wait_for
@@ -45,16 +46,10 @@ def test_a_node_takes_a_release_from_its_gateway(tmp_path: Path, monkeypatch: py
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
 
-    command = [sys.executable, "-u", "-m", "sluis", "board", "try", "--json", "--folder", str(tmp_path / "tray")]
-    tray = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    tray, (board,) = started("--folder", tmp_path / "tray")
     try:
         sluis("bundle", "trust", desk_folder / "release", typed="y\n")
         sluis("bundle", "import", desk_folder / "release")
-        assert tray.stdout is not None
-        said = ""
-        while not said.rstrip().endswith("]"):
-            said += tray.stdout.readline()
-        (board,) = json.loads(said)
         node = board["uid"]
         with demo.client() as client:
             wish = {"ports": [board["port"]], "profile": "pico-w", "image": "keep", "firmware": "any-0.12-12.sluis"}
@@ -89,5 +84,5 @@ def test_a_node_takes_a_release_from_its_gateway(tmp_path: Path, monkeypatch: py
             assert {"node.update", "node.update-undone"} <= actions
     finally:
         tray.send_signal(signal.SIGINT)
-        tray.communicate(timeout=20)
+        ended(tray)
         demo.stop()

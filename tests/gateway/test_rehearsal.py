@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from sluis_provision.rehearsal import micropython
+from tests.cli.test_board_try import ended, started
 from tests.provision.papers.conftest import codes_of
 
 from .conftest import start_demo, wait_for
@@ -26,14 +24,8 @@ pytestmark = [
 
 def test_virtual_boards_become_devices_with_labels(tmp_path: Path) -> None:
     demo = start_demo(tmp_path / "data")
-    command = [sys.executable, "-u", "-m", "sluis", "board", "try", "--count", "2", "--json"]
-    tray = subprocess.Popen([*command, "--folder", str(tmp_path / "tray")], stdout=subprocess.PIPE, text=True)
+    tray, boards = started("--count", "2", "--folder", tmp_path / "tray")
     try:
-        assert tray.stdout is not None
-        said = ""
-        while not said.rstrip().endswith("]"):
-            said += tray.stdout.readline()
-        boards = json.loads(said)
         ports = [one["port"] for one in boards]
         with demo.client() as client:
             looked = client.post("bench/look", json={"ports": ports, "family": "rp2"}).json()
@@ -56,6 +48,6 @@ def test_virtual_boards_become_devices_with_labels(tmp_path: Path) -> None:
             assert code.endswith(f"/d/{key}")
     finally:
         tray.send_signal(signal.SIGINT)
-        tray.communicate(timeout=20)
+        code = ended(tray)
         demo.stop()
-    assert tray.returncode == 0
+    assert code == 0

@@ -53,10 +53,7 @@ class Papers:
 
     async def label(self, device: Device, tape: str, base: str) -> bytes:
         """A PNG for a label printer. NotFound for a size we do not know."""
-        chosen = TAPES.get(tape)
-        if chosen is None:
-            raise NotFound(f"there is no label {tape!r}", hint=f"Choose from {', '.join(TAPES)}.")
-        return await asyncio.to_thread(_label_png, device, base, chosen)
+        return await asyncio.to_thread(_label_png, device, base, _tape(tape))
 
     async def labels(
         self, devices: Sequence[Device], sheet: str, base: str, *, skip: int = 0, copies: int = 1
@@ -72,10 +69,7 @@ class Papers:
 
         NotFound for a size we do not know, ProvisionError where the code is too dense for it.
         """
-        chosen = TAPES.get(tape)
-        if chosen is None:
-            raise NotFound(f"there is no label {tape!r}", hint=f"Choose from {', '.join(TAPES)}.")
-        return await asyncio.to_thread(_node_png, node, code, base, chosen)
+        return await asyncio.to_thread(_node_png, node, code, base, _tape(tape))
 
     # -- cards --------------------------------------------------------------------------------------------
 
@@ -167,6 +161,14 @@ def build_papers(
     key, records = SigningKey.load_or_make(pki / "audit.key"), Records(database)
     walks = Walks(WalkedSite(site_name, register, control), records, clock, lambda made: sealed(made, key.sign_note))
     return Papers(records, walks, register, audit, clock, key)
+
+
+def _tape(key: str) -> Tape:
+    """NotFound for a size we do not know."""
+    found = TAPES.get(key)
+    if found is None:
+        raise NotFound(f"there is no label {key!r}", hint=f"Choose from {', '.join(TAPES)}.")
+    return found
 
 
 # What draws is imported where it is used, off the event loop: a gateway that never prints does not carry it.

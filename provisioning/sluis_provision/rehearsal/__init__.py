@@ -1,5 +1,6 @@
 """Rehearsal without hardware: boards that exist only here, on which everything else is real."""
 
-from sluis_provision.rehearsal.board import VirtualBoard, micropython
+from sluis_provision.rehearsal.board import VirtualBoard
+from sluis_provision.rehearsal.hardware import Hardware, micropython
 
-__all__ = ["VirtualBoard", "micropython"]
+__all__ = ["Hardware", "VirtualBoard", "micropython"]

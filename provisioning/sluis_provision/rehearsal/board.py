@@ -13,26 +13,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
-import json
-import logging
 import os
 import pty
-import shutil
 import signal
-import sys
 import termios
 import tty
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from sluis.shared import shared_dir
+from sluis_provision.rehearsal.hardware import BLOCK, BLOCKS, BREATH_S, Hardware, ends_with_us
+from sluis_provision.rehearsal.prelude import MOUNTED, PRELUDE
 
-log = logging.getLogger(__name__)
-
-BLOCK, BLOCKS = 4096, 256
 HEAP = "352K"
 """An RP2040 has some 180 kB for Python; words and blocks of this port are twice as wide. With less, a release with all
 of our firmware does not fit in memory while it is checked."""
@@ -52,104 +45,16 @@ AT_PROMPT_S = 0.05
 """After the prompt, until the interpreter waits at it."""
 PROMPT = b">>> "
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n"
-BREATH_S = 0.5
-"""Between an end and the next start, so that a program that ends at once does not cost a processor."""
-PR_SET_PDEATHSIG = 1
-
-MOUNTED = b"\x1e\x1eflash\x1e\x1e"
-"""What the prelude says when the flash is mounted; nobody outside sees it."""
-
-PRELUDE = """\
-import sys, os, vfs
-sys.path[:] = ['', '.frozen', {unix!r}]
-import machine
-class Flash:
-    def __init__(self):
-        self.file = open({flash!r}, 'r+b')
-        self.left = {cut!r}
-    def readblocks(self, block, buffer, offset=0):
-        self.file.seek(block * {block} + offset)
-        self.file.readinto(buffer)
-    def writeblocks(self, block, buffer, offset=0):
-        self.spend(block * {block} + offset, buffer)
-        self.file.seek(block * {block} + offset)
-        self.file.write(buffer)
-        self.file.flush()
-    def spend(self, at, buffer):
-        if self.left is None:
-            return
-        self.left -= 1
-        if self.left < 0:  # half of it is written, then there is no power
-            self.file.seek(at)
-            self.file.write(buffer[:len(buffer) // 2])
-            self.file.flush()
-            os.system('kill -KILL $PPID')
-    def ioctl(self, op, argument):
-        if op == 6:
-            self.writeblocks(argument, b'\\xff' * {block})
-            return 0
-        return {{4: {blocks}, 5: {block}}}.get(op)
-flash = Flash()
-class Chip:  # the module rp2, as far as it is about the flash
-    Flash = staticmethod(lambda: flash)
-sys.modules['rp2'] = Chip
-vfs.umount('/')
-vfs.mount(vfs.VfsLfs2(flash, progsize=256, readsize=256), '/')
-os.chdir('/')
-sys.path[:] = ['', '.frozen', '/lib']
-def reset():
-    os.system('kill -USR1 $PPID')  # leaving by itself would end at the prompt
-machine.reset = reset
-machine.soft_reset = lambda: os.system('kill -USR2 $PPID')
-import micropython as its_own
-class Micropython:
-    @staticmethod
-    def kbd_intr(char):
-        import termios
-        flags = termios.tcgetattr(0)
-        flags[3] = flags[3] | 1 if char >= 0 else flags[3] & ~1
-        termios.tcsetattr(0, termios.TCSANOW, flags)
-    def __getattr__(self, name):
-        return getattr(its_own, name)
-sys.modules['micropython'] = Micropython()
-sys.stdout.write({mounted!r})
-def run(name):
-    try:
-        with open(name) as file:
-            program = compile(file.read(), name, 'exec')
-        exec(program, {{'__name__': '__main__'}})
-    except OSError as error:
-        if error.errno != 2:
-            sys.print_exception(error)
-    except SystemExit:
-        machine.soft_reset()
-    except BaseException as error:
-        sys.print_exception(error)
-for name in {programs!r}:
-    run(name)
-del name, run, reset
-"""
 
 
-def micropython() -> str | None:
-    """The interpreter: `$MICROPYTHON`, the one beside this Python, or the shell's. None where there is none."""
-    beside = Path(sys.executable).with_name("micropython")
-    return os.environ.get("MICROPYTHON") or (str(beside) if beside.exists() else shutil.which("micropython"))
-
-
-class VirtualBoard:
-    """One board, from its folder. What is in its flash stays from run to run."""
+class VirtualBoard(Hardware):
+    """A board with MicroPython's prompt."""
 
     def __init__(self, interpreter: str, folder: Path, uid: str) -> None:
-        self.uid = uid
+        super().__init__(interpreter, folder, uid)
         self.starts = 0
         """How often it has come up."""
-        self.cable = folder / "cable"
-        self._folder = folder
-        self._interpreter = interpreter
-        self._process: asyncio.subprocess.Process | None = None
-        self._powered, self._ready = asyncio.Event(), asyncio.Event()
-        self._world = ""
+        self._ready = asyncio.Event()
         self._cut: int | None = None
         self._line = self._console = self._talking = -1
         self._timer: asyncio.TimerHandle | None = None
@@ -165,65 +70,9 @@ class VirtualBoard:
     def running(self) -> bool:
         return self._process is not None
 
-    @property
-    def exists(self) -> bool:
-        """Whether it has been flashed before."""
-        return (self._folder / "flash.img").exists()
-
-    def flash(self, files: Mapping[str, bytes]) -> None:
-        """A fresh flash with these files, by path."""
-        from littlefs import LittleFS
-
-        made = LittleFS(block_size=BLOCK, block_count=BLOCKS, prog_size=256, read_size=256)
-        for path, content in files.items():
-            made.makedirs(path.rpartition("/")[0] or "/", exist_ok=True)
-            with made.open(path, "wb") as file:
-                file.write(content)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        image = self._folder / "flash.img"
-        beside = image.with_suffix(".new")
-        beside.touch(0o600)  # it will hold a key
-        beside.write_bytes(bytes(made.context.buffer))
-        beside.replace(image)
-
     async def ready(self) -> None:
         """Until its flash is mounted: from then on it hears what is typed."""
         await self._ready.wait()
-
-    # -- its surroundings ---------------------------------------------------------------------------------
-
-    def wire(self, world: Mapping[str, Any]) -> None:
-        """What is wired to its pins from now on."""
-        text = json.dumps(world)
-        if text != self._world:
-            # In place, as the interpreter holds the file open; half of it is thrown away there.
-            (self._folder / "world.json").write_text(text)
-            self._world = text
-
-    def level(self, pin: int) -> bool:
-        """Whether it drives a pin high."""
-        with contextlib.suppress(OSError, ValueError):
-            driven = json.loads((self._folder / "pins.json").read_text())
-            return self._process is not None and driven.get(str(pin), {}).get("level") == 1
-        return False
-
-    # -- power --------------------------------------------------------------------------------------------
-
-    def power(self, on: bool) -> None:
-        """Plug it in, or pull its plug: at once, and without a goodbye."""
-        if on:
-            self._powered.set()
-            return
-        self._powered.clear()
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
-                self._process.kill()
-
-    def hang(self, hangs: bool) -> None:
-        """It stands still with its connections open, or goes on."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGSTOP if hangs else signal.SIGCONT)
 
     def cut_at(self, operation: int) -> None:
         """At its next start it loses power in the middle of this program or erase of its flash, counted from 0, and
@@ -257,7 +106,7 @@ class VirtualBoard:
                 stderr=theirs,
                 env=self._environment(cause),
                 start_new_session=True,  # Ctrl-C at our own terminal is not for it
-                preexec_fn=ends_with_us(),
+                preexec_fn=at_its_terminal(),
             )
         finally:
             os.close(theirs)
@@ -289,11 +138,10 @@ class VirtualBoard:
         )
 
     def _environment(self, cause: int) -> dict[str, str]:
-        env = {"SLUIS_WORLD": str(self._folder / "world.json"), "SLUIS_PINS": str(self._folder / "pins.json")}
         world = self._folder / "world.json"
         if not world.exists():
             world.write_text("{}")
-        return env | {"SLUIS_UID": self.uid, "SLUIS_RESET_CAUSE": str(cause)}
+        return super()._environment(cause)
 
     # -- its cable ----------------------------------------------------------------------------------------
 
@@ -382,23 +230,6 @@ class VirtualBoard:
         with contextlib.suppress(OSError):  # nobody reads at the other end
             os.write(self._line, data)
 
-    @contextlib.contextmanager
-    def _cable(self) -> Iterator[int]:
-        ours, theirs = pty.openpty()
-        tty.setraw(theirs)
-        os.set_blocking(ours, False)  # what nobody reads is lost, as on a real one
-        self.cable.unlink(missing_ok=True)
-        self.cable.symlink_to(os.ttyname(theirs))
-        loop = asyncio.get_running_loop()
-        loop.add_reader(ours, self._typed, ours)
-        try:
-            yield ours
-        finally:
-            loop.remove_reader(ours)
-            self.cable.unlink(missing_ok=True)
-            os.close(theirs)
-            os.close(ours)
-
     def _typed(self, cable: int) -> None:
         with contextlib.suppress(OSError):
             typed = os.read(cable, 4096)
@@ -422,12 +253,12 @@ def terminal() -> tuple[int, int]:
     return ours, theirs
 
 
-def ends_with_us() -> Callable[[], None]:
-    """For a child: the kernel ends it when this process is gone, however that went, and its terminal is its own."""
-    libc = ctypes.CDLL(None)
+def at_its_terminal() -> Callable[[], None]:
+    """For a child that ends with us: its terminal is its own."""
+    ends = ends_with_us()
 
     def ask() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ends()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     return ask

@@ -14,7 +14,7 @@ from sluis_provision.flashers.kinds import Part
 from sluis_provision.flashers.problem import BoardFull
 from sluis_provision.flashers.repl import Repl
 from sluis_provision.rehearsal import VirtualBoard, micropython
-from sluis_provision.rehearsal.board import BLOCK, BLOCKS
+from sluis_provision.rehearsal.hardware import BLOCK, BLOCKS
 
 pytestmark = [
     pytest.mark.timeout(120),

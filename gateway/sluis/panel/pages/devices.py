@@ -107,7 +107,7 @@ async def device_page(
         deep=deep,
         node=node,
         firmware=firmware_of(house, found, speech) if node is not None else None,
-        releases=await releases_for(house, node, found) if node is not None else [],
+        releases=await releases_for(house, node) if node is not None else [],
         edit=bool(edit) and deep,
         areas=house.register.areas(),
         states=STATES,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
-from sluis.model import Actor, Device, NotFound, SluisError
+from sluis.model import Actor, NotFound, SluisError
 from sluis.model.nodes import Node
 from sluis.panel.api.node_updates import updates_of
 from sluis.panel.auth import HouseDep, device_for, everywhere
@@ -23,7 +23,7 @@ router = APIRouter()
 Name = Annotated[str, Form(min_length=1, max_length=200)]
 
 
-async def releases_for(house: House, node: Node, device: Device) -> list[BundleReport]:
+async def releases_for(house: House, node: Node) -> list[BundleReport]:
     """The imported releases that it could take by their board and number, newest first."""
     if house.node_updates is None:
         return []
