@@ -50,8 +50,9 @@ RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 class VirtualBoard(Hardware):
     """A board with MicroPython's prompt."""
 
-    def __init__(self, interpreter: str, folder: Path, uid: str) -> None:
+    def __init__(self, interpreter: str, folder: Path, uid: str, *, radio: bool = False) -> None:
         super().__init__(interpreter, folder, uid)
+        self._radio = radio
         self.starts = 0
         """How often it has come up."""
         self._ready = asyncio.Event()
@@ -88,7 +89,10 @@ class VirtualBoard(Hardware):
             while True:
                 await self._powered.wait()
                 cause = await self._life(cause)
-                await asyncio.sleep(BREATH_S if cause != SOFT else 0)
+                await asyncio.sleep(self._breath_s(cause))
+
+    def _breath_s(self, cause: int) -> float:
+        return 0 if cause == SOFT else BREATH_S
 
     async def _life(self, cause: int) -> int:
         """From a start to the next; the cause of that one."""
@@ -126,12 +130,19 @@ class VirtualBoard(Hardware):
             self._say(b"MPY: soft reboot\r\n")
         return RESETS.get(code, 1)
 
+    def _file_system(self) -> tuple[int, int]:
+        """Where in its flash its files are: the first byte, and the number of blocks."""
+        return 0, BLOCKS
+
     def _prelude(self, programs: tuple[str, ...]) -> str:
+        start, blocks = self._file_system()
         return PRELUDE.format(
             unix=str(shared_dir("firmware") / "ports" / "unix"),
+            radio=self._radio,
             flash=str(self._folder / "flash.img"),
+            start=start,
             block=BLOCK,
-            blocks=BLOCKS,
+            blocks=blocks,
             cut=self._cut,
             mounted=MOUNTED.decode(),
             programs=programs,
@@ -232,11 +243,13 @@ class VirtualBoard(Hardware):
 
     def _typed(self, cable: int) -> None:
         with contextlib.suppress(OSError):
-            typed = os.read(cable, 4096)
-            if self._hears:
-                self._type(typed)
-            elif self._process is not None:
-                self._held = (self._held + typed)[:HELD_MOST]
+            self._take(os.read(cable, 4096))
+
+    def _take(self, typed: bytes) -> None:
+        if self._hears:
+            self._type(typed)
+        elif self._process is not None:
+            self._held = (self._held + typed)[:HELD_MOST]
 
 
 def terminal() -> tuple[int, int]:

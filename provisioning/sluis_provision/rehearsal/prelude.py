@@ -9,16 +9,19 @@ PRELUDE = """\
 import sys, os, vfs
 sys.path[:] = ['', '.frozen', {unix!r}]
 import machine
+if {radio!r}:
+    sys.path.append({unix!r} + '/radio')
+    import network
 class Flash:
     def __init__(self):
         self.file = open({flash!r}, 'r+b')
         self.left = {cut!r}
     def readblocks(self, block, buffer, offset=0):
-        self.file.seek(block * {block} + offset)
+        self.file.seek({start} + block * {block} + offset)
         self.file.readinto(buffer)
     def writeblocks(self, block, buffer, offset=0):
-        self.spend(block * {block} + offset, buffer)
-        self.file.seek(block * {block} + offset)
+        self.spend({start} + block * {block} + offset, buffer)
+        self.file.seek({start} + block * {block} + offset)
         self.file.write(buffer)
         self.file.flush()
     def spend(self, at, buffer):
@@ -40,7 +43,13 @@ class Chip:  # the module rp2, as far as it is about the flash
     Flash = staticmethod(lambda: flash)
 sys.modules['rp2'] = Chip
 vfs.umount('/')
-vfs.mount(vfs.VfsLfs2(flash, progsize=256, readsize=256), '/')
+try:
+    files = vfs.VfsLfs2(flash, progsize=256, readsize=256)
+except OSError:  # erased: MicroPython makes a file system at its first start
+    vfs.VfsLfs2.mkfs(flash, progsize=256, readsize=256)
+    files = vfs.VfsLfs2(flash, progsize=256, readsize=256)
+vfs.mount(files, '/')
+del files
 os.chdir('/')
 sys.path[:] = ['', '.frozen', '/lib']
 def reset():
