@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from sluis_provision.flashers.buttons import Buttons, NoButtons
+from sluis_provision.flashers.buttons import Buttons, buttons_of
 from sluis_provision.flashers.console import greet
 from sluis_provision.flashers.esptool import Failed, esptool, folder
 from sluis_provision.flashers.esptool_says import Said, blame, chip_of
@@ -45,7 +45,7 @@ class Esp:
 
     def __init__(self, port: str, *, buttons: Buttons | None = None, bauds: Sequence[int] = BAUDS) -> None:
         self.port = port
-        self._buttons = buttons or NoButtons()
+        self._buttons = buttons or buttons_of(port)
         self._lines = has_lines(port) and buttons is None
         self._bauds = list(bauds)
         self._found: BoardFound | None = None

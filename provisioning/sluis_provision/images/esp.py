@@ -6,8 +6,11 @@ then 16 bytes of which bytes 12..13 of the file are the chip) and "Partition Tab
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 
 MAGIC = 0xE9
 CHIPS = {
@@ -64,6 +67,28 @@ def partitions(table: bytes) -> tuple[Partition, ...]:
 def partitions_of(image: bytes, at: int) -> tuple[Partition, ...]:
     """The partitions that a whole image written to `at` brings."""
     return partitions(image[TABLE_AT - at : TABLE_AT - at + 0xC00]) if at <= TABLE_AT else ()
+
+
+def whole(image: bytes) -> bool:
+    """Whether an image, with whatever is behind it, is there with every byte: segments, checksum, digest.
+
+    "App Image Format": each segment is 8 bytes (address, length) and its content; the XOR of all content with 0xEF is
+    the last byte of a block of 16; a SHA-256 over all of it follows where byte 23 says so.
+    """
+    if len(image) < 24 or image[0] != MAGIC:
+        return False
+    at, checksum = 24, 0xEF
+    for _ in range(image[1]):
+        if at + 8 > len(image):
+            return False
+        (size,) = struct.unpack_from("<I", image, at + 4)
+        checksum = reduce(xor, image[at + 8 : at + 8 + size], checksum)
+        at += 8 + size
+    at |= 15
+    if at >= len(image) or image[at] != checksum:
+        return False
+    end = at + 1
+    return not image[23] or hashlib.sha256(image[:end]).digest() == image[end : end + 32]
 
 
 def version_of(application: bytes) -> str:

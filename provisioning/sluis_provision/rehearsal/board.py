@@ -82,7 +82,8 @@ class VirtualBoard(Hardware):
 
     async def run(self) -> None:
         """Until cancelled: it starts when it has power, and again when it resets."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        if not self.exists:
+            await asyncio.to_thread(self.erase)
         cause = 1
         with self._cable() as cable:
             self._line = cable

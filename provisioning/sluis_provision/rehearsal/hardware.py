@@ -54,6 +54,10 @@ class Hardware:
         """Whether it has been flashed before."""
         return (self._folder / "flash.img").exists()
 
+    def erase(self) -> None:
+        """A fresh flash with nothing."""
+        self._hold(b"\xff" * (BLOCK * BLOCKS))
+
     def flash(self, files: Mapping[str, bytes]) -> None:
         """A fresh flash with these files, by path."""
         from littlefs import LittleFS
@@ -63,11 +67,14 @@ class Hardware:
             made.makedirs(path.rpartition("/")[0] or "/", exist_ok=True)
             with made.open(path, "wb") as file:
                 file.write(content)
+        self._hold(bytes(made.context.buffer))
+
+    def _hold(self, flash: bytes) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         image = self._folder / "flash.img"
         beside = image.with_suffix(".new")
         beside.touch(0o600)  # it will hold a key
-        beside.write_bytes(bytes(made.context.buffer))
+        beside.write_bytes(flash)
         beside.replace(image)
 
     # -- its surroundings ---------------------------------------------------------------------------------
