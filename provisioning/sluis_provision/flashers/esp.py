@@ -34,6 +34,8 @@ from sluis_provision.images.esp import version_of
 BAUDS = (921600, 460800, 115200)
 """Every common USB adapter does the first over a short cable, and the last is what the chip's ROM itself speaks: when
 that fails too, no speed is left and it is the cable."""
+PADDING = 3
+"""Bytes that esptool adds to fill a word."""
 APPLICATION_AT = 0x10000
 """Where the application stands in every partition table of MicroPython."""
 
@@ -221,25 +223,29 @@ class _Writing:
     def __init__(
         self, parts: Sequence[Part], total: int, progress: Progress, confirmed: Callable[[Part], None]
     ) -> None:
-        self._parts = {part.at: part for part in parts}
+        self._parts = list(parts)
         self._total = total
         self._done = total - sum(len(part.content) for part in parts)
         self._progress = progress
         self._confirmed = confirmed
-        self._now: Part | None = None
+        self._wrote: Part | None = None
         progress(self._done, total)
 
     def hear(self, said: Said) -> None:
-        if said.kind == "begins":
-            self._now = self._parts.get(int(said.words[1], 16))
-        elif said.kind == "percent" and self._now is not None:
-            here = int(float(said.words[0]) / 100 * len(self._now.content))
-            self._progress(self._done + here, self._total)
-        elif said.kind == "sure" and self._now is not None:
-            self._done += len(self._now.content)
+        """esptool names the file it begins with only where it has several; the addresses are always told."""
+        if said.kind == "percent":
+            reached = int(said.words[0], 16)
+            part = next((one for one in self._parts if one.at < reached <= one.end + PADDING), None)
+            if part is not None:
+                here = int(float(said.words[1]) / 100 * len(part.content))
+                self._progress(self._done + here, self._total)
+        elif said.kind == "wrote":
+            self._wrote = next((one for one in self._parts if one.at == int(said.words[0], 16)), None)
+        elif said.kind == "sure" and self._wrote is not None:
+            self._done += len(self._wrote.content)
             self._progress(self._done, self._total)
-            self._confirmed(self._now)
-            self._now = None
+            self._confirmed(self._wrote)
+            self._wrote = None
 
 
 def _file(part: Part) -> str:

@@ -16,15 +16,15 @@ PATTERNS = {
     "chip": re.compile(r"Chip type:\s+(.+?)(?:\s+\(revision (\S+?)\))?$"),
     "mac": re.compile(r"(?:BASE )?MAC:\s+([0-9a-f:]{17})(?::[0-9a-f:]+)?$", re.I),
     "size": re.compile(r"Detected flash size: (\d+)([KM])B$"),
-    "begins": re.compile(r"Writing '(.+)' at 0x([0-9a-f]+)\.\.\.$", re.I),
-    "percent": re.compile(r"Writing at 0x[0-9a-f]+ .*?(\d+\.\d)% ", re.I),
+    "percent": re.compile(r"Writing at 0x([0-9a-f]+) .*?(\d+\.\d)% ", re.I),
+    "wrote": re.compile(r"Wrote \d+ bytes .*?at 0x([0-9a-f]+) in ", re.I),
     "same": re.compile(r"Verification successful"),
     "differs": re.compile(r"Verification failed"),
     "checks": re.compile(r"Verifying 0x[0-9a-f]+ \(\d+\) bytes at 0x([0-9a-f]+) in flash", re.I),
     "sure": re.compile(r"Hash of data verified"),
     "fatal": re.compile(r"A (?:fatal|serial exception) error occurred: (.+)$"),
 }
-Kind = Literal["tool", "chip", "mac", "size", "begins", "percent", "same", "differs", "checks", "sure", "fatal"]
+Kind = Literal["tool", "chip", "mac", "size", "percent", "wrote", "same", "differs", "checks", "sure", "fatal"]
 COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 

@@ -1,7 +1,7 @@
 """An image to practise with: well formed, as small as can be, and good for a virtual chip only.
 
-A virtual chip runs the interpreter of this machine, whatever its image says; so an image for practice need not hold one,
-and can be made on a site that has no internet. The layout is that of MicroPython's own images for 4 MB.
+A virtual chip runs the interpreter of this machine, whatever its image says; so an image for practice need not hold
+one, and can be made on a site that has no internet. The layout is that of MicroPython's own images for 4 MB.
 """
 
 from __future__ import annotations

@@ -79,9 +79,7 @@ class Loader:
     """From when a chip starts in its loader until it leaves it. `say(bytes, after_s)` is told every answer, and how
     long the flash keeps it waiting."""
 
-    def __init__(
-        self, chip: str, mac: bytes, flash: Nor, faults: Faults, say: Callable[[bytes, float], None]
-    ) -> None:
+    def __init__(self, chip: str, mac: bytes, flash: Nor, faults: Faults, say: Callable[[bytes, float], None]) -> None:
         self.baud = 115200
         """What the host has set; it is told."""
         self.left: str = ""

@@ -59,7 +59,7 @@ def test_a_probe() -> None:
 
 
 def test_writing() -> None:
-    assert heard(WRITE) == [("begins", ("app.bin", "00010000")), ("percent", ("33.3",)), ("sure", ())]
+    assert heard(WRITE) == [("percent", ("00014e80", "33.3")), ("wrote", ("00010000",)), ("sure", ())]
 
 
 def test_verifying() -> None:
