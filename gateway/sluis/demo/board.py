@@ -67,7 +67,7 @@ class Board(Hardware):
 
     async def _life(self, cause: int, console: int) -> int:
         """From a start to the next; how it ended."""
-        command = [self._interpreter, "-X", f"heapsize={HEAP}", str(self._folder / "prelude.py")]
+        command = [self.interpreter, "-X", f"heapsize={HEAP}", str(self._folder / "prelude.py")]
         pipe = asyncio.subprocess.PIPE
         self._process = started = await asyncio.create_subprocess_exec(
             *command,

@@ -104,7 +104,7 @@ class VirtualBoard(Hardware):
         console, theirs = terminal()
         try:
             self._process = started = await asyncio.create_subprocess_exec(
-                self._interpreter,
+                self.interpreter,
                 *("-X", f"heapsize={HEAP}", "-i", str(self._folder / "prelude.py")),
                 stdin=theirs,
                 stdout=theirs,

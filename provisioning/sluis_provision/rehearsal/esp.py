@@ -26,6 +26,8 @@ from sluis_provision.rehearsal.nor import Nor
 FLASH_BYTES = 4 << 20
 RESTARTS_S = 0.3
 """Between two tries of a chip whose flash holds nothing that starts."""
+RESETS_S = 0.01
+"""From its last word to its reset by itself, where that takes any time."""
 BITS = 10
 """On the wire, for a byte."""
 BAUDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()}
@@ -181,12 +183,20 @@ class VirtualEsp(VirtualBoard):
         if loader is None:
             super()._take(typed)
             return
+        if loader.left:
+            return
         loader.baud = self._baud()
         self._spend(len(typed) * BITS / loader.baud)
         loader.heard(typed)
         if loader.left == "dark":
             self.power(False)
+        elif loader.left and self._paced:  # when it has said what it has to say
+            asyncio.get_running_loop().call_at(self._free_at + RESETS_S, self._start_anew, loader)
         elif loader.left:
+            self._start_anew(loader)
+
+    def _start_anew(self, loader: Loader) -> None:
+        if loader is self._loader:
             self.press(load=loader.left == "load")
 
     def _answer(self, data: bytes, after_s: float) -> None:

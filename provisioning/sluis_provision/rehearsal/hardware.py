@@ -10,6 +10,7 @@ import os
 import pty
 import shutil
 import signal
+import subprocess
 import sys
 import tty
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,12 @@ def micropython() -> str | None:
     return os.environ.get("MICROPYTHON") or (str(beside) if beside.exists() else shutil.which("micropython"))
 
 
+def version_of(interpreter: str) -> str:
+    """`1.29.0`."""
+    ask = "import sys; print('.'.join(str(n) for n in sys.implementation[1][:3]))"
+    return subprocess.run([interpreter, "-c", ask], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+
 class Hardware:
     """One board, from its folder. What is in its flash stays from run to run. Who builds on it says how it runs."""
 
@@ -35,7 +42,7 @@ class Hardware:
         self.uid = uid
         self.cable = folder / "cable"
         self._folder = folder
-        self._interpreter = interpreter
+        self.interpreter = interpreter
         self._process: asyncio.subprocess.Process | None = None
         self._powered = asyncio.Event()
         self._world = ""
@@ -83,6 +90,7 @@ class Hardware:
         """What is wired to its pins from now on."""
         text = json.dumps(world)
         if text != self._world:
+            self._folder.mkdir(parents=True, exist_ok=True)
             # In place, as the interpreter holds the file open; half of it is thrown away there.
             (self._folder / "world.json").write_text(text)
             self._world = text

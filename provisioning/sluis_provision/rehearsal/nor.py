@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-SECTOR, PAGE = 4096, 256
-ERASE_S, PROGRAM_S = 0.045, 0.0004
-"""For one sector and one page, of a usual chip (Winbond W25Q32JV, "AC Electrical Characteristics", typical)."""
+BLOCK, SECTOR, PAGE = 65536, 4096, 256
+ERASE_BLOCK_S, ERASE_SECTOR_S, PROGRAM_S = 0.15, 0.045, 0.0004
+"""For one of each, of a usual chip (Winbond W25Q32JV, "AC Electrical Characteristics", typical)."""
 ERASED = b"\xff"
 
 
@@ -31,7 +31,8 @@ class Nor:
         end = min(self.size, -(-(at + size) // SECTOR) * SECTOR)
         self._file.seek(start)
         self._file.write(ERASED * max(0, end - start))
-        return max(0, end - start) / SECTOR * ERASE_S
+        blocks = max(0, end // BLOCK - -(-start // BLOCK))
+        return blocks * ERASE_BLOCK_S + (max(0, end - start) - blocks * BLOCK) / SECTOR * ERASE_SECTOR_S
 
     def program(self, at: int, data: bytes) -> float:
         """What is past the end is lost."""
