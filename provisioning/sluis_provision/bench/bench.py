@@ -11,12 +11,12 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from sluis.model import ProvisionError
 from sluis_provision.bench.card import AFTER_START, Card, Step
 from sluis_provision.bench.job import Actions, Approve, Job, Seat, Socket, Tell, approve_all, cut
 from sluis_provision.bench.memory import Memory
+from sluis_provision.bench.sockets import is_back
 from sluis_provision.flashers import BoardFound, Flasher, Part
 from sluis_provision.flashers.problem import (
     NotStarted,
@@ -214,7 +214,7 @@ class Bench:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._patience_s
         while loop.time() < end:
-            if await asyncio.to_thread(Path(socket.port).exists):
+            if await asyncio.to_thread(is_back, socket, self.job.profile):
                 return True
             await asyncio.sleep(LOOK_S)
         return False

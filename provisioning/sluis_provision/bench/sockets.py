@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sluis_provision.bench.job import Socket
 from sluis_provision.flashers import Esp, Flasher, Repl, Uf2
-from sluis_provision.flashers.drives import Named, OnUsb, Whereabouts, drives
+from sluis_provision.flashers.drives import OnUsb, Whereabouts, by_name, drives
 from sluis_provision.images.profiles import Profile
 
 Seen = tuple[str, int, str]
@@ -51,8 +51,15 @@ def file_flasher(socket: Socket) -> Flasher:
 
 def whereabouts(socket: Socket) -> Whereabouts:
     """The board in this USB socket; a drive or port that is in none is taken as it was named."""
-    path = Path(socket.port)
-    place = socket.place.partition(":")[0] or dict(drives()).get(path, "")
-    if place:
-        return OnUsb(place)
-    return Named(path) if path.is_dir() else Named(port=socket.port)
+    place = socket.place.partition(":")[0] or dict(drives()).get(Path(socket.port), "")
+    return OnUsb(place) if place else by_name(socket.port)
+
+
+def is_back(socket: Socket, profile: Profile) -> bool:
+    """Whether a board that was unplugged is there again. One with a drive may come back as that, or as another port."""
+    if "://" in socket.port:
+        return False
+    if Path(socket.port).exists():
+        return True
+    spot = whereabouts(socket).look()
+    return profile.family == "rp2" and (spot.drive is not None or spot.port != "")

@@ -12,6 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 INFO = "INFO_UF2.TXT"
+COPIED_AS = "sluis.uf2"
+"""What an image is called on the drive."""
+BESIDE = ".bootsel"
+"""Ending of the folder beside a port that is the drive of the board on it: a fixture's, a virtual board's."""
 BOARDS = {"RPI-RP2": "rp2040", "RP2350": "rp2350"}
 """Board-ID in INFO_UF2.TXT -> chip (RP2040 datasheet 2.8.4.1, RP2350 datasheet 5.5)."""
 USB_PART = re.compile(r"\d+-([\d.]+)(?::[\d.]+)?")
@@ -45,6 +49,15 @@ class Named:
         drive = self._drive if self._drive is not None and is_drive(self._drive) else None
         port = self._port if "://" in self._port or (self._port and Path(self._port).exists()) else ""
         return Spot(drive, port)
+
+
+def by_name(name: str) -> Named:
+    """The board on a port that is in no USB socket, or of a drive: with the other of both where it lies beside it."""
+    if name.endswith(BESIDE):
+        return Named(Path(name), name.removesuffix(BESIDE))
+    if "://" not in name and Path(name).is_dir():
+        return Named(Path(name))
+    return Named(None if "://" in name else Path(name + BESIDE), name)
 
 
 class OnUsb:

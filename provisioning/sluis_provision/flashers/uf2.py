@@ -9,13 +9,15 @@ program, and such a board comes up in BOOTSEL again: the next attempt writes it 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from sluis_provision.flashers.console import greet, raw, who
-from sluis_provision.flashers.drives import INFO, Spot, Whereabouts, chip_of, is_drive, unmounted
+from sluis_provision.flashers.drives import COPIED_AS, Spot, Whereabouts, chip_of, is_drive, unmounted
 from sluis_provision.flashers.kinds import BoardFound, Part, Progress, no_part_sure, nothing_said
 from sluis_provision.flashers.port import Port, opened
 from sluis_provision.flashers.problem import (
@@ -23,6 +25,7 @@ from sluis_provision.flashers.problem import (
     NoRepl,
     NotStarted,
     NotVerified,
+    PortUnusable,
     TooLarge,
     Unplugged,
     WrongImage,
@@ -125,19 +128,31 @@ class Uf2:
         return uf2.make(made)
 
     async def _copy(self, drive: Path, whole: bytes, progress: Progress) -> None:
-        """Unplugged when the drive goes before its board can have everything."""
-        total = len(whole)
+        """Unplugged when the drive goes before its board can have everything; PortUnusable or NoAnswer when it stays
+        and takes nothing (more)."""
+        total, done = len(whole), 0
         try:
-            with (drive / "sluis.uf2").open("wb", buffering=0) as file:
-                for start in range(0, total, COPY):
-                    if not (drive / INFO).exists():
-                        raise Unplugged(f"the board left {drive} after {100 * start // total} %")
-                    await asyncio.to_thread(file.write, whole[start : start + COPY])
-                    progress(min(start + COPY, total), total)
+            with await asyncio.to_thread(_for_writing, drive / COPIED_AS) as file:
+                while done < total:
+                    if not is_drive(drive):
+                        raise Unplugged(f"the board left {drive} after {100 * done // total} %")
+                    done += await asyncio.to_thread(file.write, whole[done : done + COPY])
+                    progress(done, total)
                 with suppress(OSError):  # the board restarts with its last block, sometimes before the system is done
                     await asyncio.to_thread(os.fsync, file.fileno())
         except OSError as error:
-            raise Unplugged(f"the board left {drive}: {error.strerror or error}") from error
+            why = error.strerror or str(error)
+            if not is_drive(drive):
+                raise Unplugged(f"the board left {drive} after {100 * done // total} %") from error
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise PortUnusable(
+                    f"{drive} cannot be written: {why}",
+                    hint="Mount it anew so that Sluis may write to it (udisksctl does), or hold BOOTSEL and plug it in again.",
+                ) from error
+            raise NoAnswer(
+                f"the drive {drive} takes no more after {100 * done // total} %: {why}",
+                hint="Unplug the board, hold BOOTSEL, plug it in, and run again; with another cable if that repeats.",
+            ) from error
 
     async def verify(self, parts: Sequence[Part]) -> tuple[Part, ...]:
         """Asks the started MicroPython for digests of its flash, all but the file system, which it has used by now."""
@@ -199,3 +214,10 @@ class Uf2:
             f"{self.name} shows neither a drive nor a serial port",
             hint="Unplug it, hold BOOTSEL, plug it in, and try again. Some cables only charge.",
         )
+
+
+def _for_writing(path: Path) -> FileIO:
+    """Unbuffered. An opening that waits for somebody at the other end, which a pipe can do, fails instead."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o644)
+    os.set_blocking(file, True)
+    return FileIO(file, "wb")

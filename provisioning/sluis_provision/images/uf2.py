@@ -8,13 +8,15 @@ bytes; blocks of another family are ignored without a word, which is why the fam
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sluis_provision.flashers.problem import WrongImage
 
 BLOCK = 512
 PAYLOAD = 256
+SECTOR = 4096
+"""Of flash: the least that is erased."""
 HEAD = struct.Struct("<8I")
 FIRST, SECOND, LAST = 0x0A324655, 0x9E5D5157, 0x0AB16F30
 HAS_FAMILY = 0x2000
@@ -23,8 +25,11 @@ ABSOLUTE = 0xE48BFF57
 """RP2350: a block that says where it goes whatever the family; RP2350-E10 has MicroPython put one in front."""
 FAMILIES = {0xE48BFF56: "rp2040", 0xE48BFF59: "rp2350", 0xE48BFF5A: "rp2350-riscv", 0xE48BFF5B: "rp2350"}
 FAMILY_OF = {"rp2040": 0xE48BFF56, "rp2350": 0xE48BFF59}
+ERASED = b"\xff" * PAYLOAD
 FLASH_AT = 0x10000000
 """Where flash begins in the address space of both chips."""
+IMAGE_STARTS = struct.pack("<I", 0xFFFFDED3)
+"""Before the definition of an image, by which the RP2350 knows a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +96,32 @@ def cut(at: int, content: bytes) -> Iterable[tuple[int, bytes]]:
 
 
 def make(uf2: Uf2) -> bytes:
-    """The file. Blocks in order of their address."""
+    """The file. Every sector is written whole, filled up with 0xFF: the RP2040 erases one when it gets the first of each
+    sixteen block *numbers* (erratum RP2040-E14), so a gap would have it erase the wrong ones."""
+    blocks = {at: uf2.blocks.get(at, ERASED) for one in uf2.blocks for at in _sector_of(one)}
+    number = {at: count for count, at in enumerate(sorted(blocks))}
     out = bytearray()
     family = FAMILY_OF[uf2.chip]
-    for number, at in enumerate(sorted(uf2.blocks)):
-        out += HEAD.pack(FIRST, SECOND, HAS_FAMILY, FLASH_AT + at, PAYLOAD, number, len(uf2.blocks), family)
-        out += uf2.blocks[at].ljust(BLOCK - HEAD.size - 4, b"\0") + struct.pack("<I", LAST)
+    for at in _order(uf2.chip, blocks):
+        out += HEAD.pack(FIRST, SECOND, HAS_FAMILY, FLASH_AT + at, PAYLOAD, number[at], len(blocks), family)
+        out += blocks[at].ljust(BLOCK - HEAD.size - 4, b"\0") + struct.pack("<I", LAST)
     return bytes(out)
+
+
+def _sector_of(at: int) -> range:
+    """The addresses of all its blocks."""
+    start = at - at % SECTOR
+    return range(start, start + SECTOR, PAYLOAD)
+
+
+def _order(chip: str, blocks: Mapping[int, bytes]) -> list[int]:
+    """So that a plug pulled at any moment leaves nothing that the ROM takes for a program: the end of the first sector
+    goes first, which erases the old one; last of all goes the block by which the ROM knows a program (RP2040 datasheet
+    2.8.1.3: the second stage, at 0; RP2350 datasheet 5.1.5.1: the definition of an image, somewhere in the sector)."""
+    rest = [at for at in sorted(blocks) if at >= SECTOR]
+    head = [at for at in _sector_of(0) if at in blocks]
+    if not head:
+        return rest
+    defined = [at for at in head if chip == "rp2350" and IMAGE_STARTS in blocks[at]]
+    *others, first = [at for at in head if at not in defined[:1] and (defined or at)]
+    return [first, *rest, *others, *(defined[:1] or [0])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 
 import pytest
@@ -17,9 +18,11 @@ BLOCKS = st.dictionaries(st.integers(0, 8191).map(lambda n: n * 256), st.binary(
 @given(st.sampled_from(["rp2040", "rp2350"]), BLOCKS)
 def test_what_is_made_is_read(chip: str, blocks: dict[int, bytes]) -> None:
     read = uf2.read(uf2.make(uf2.Uf2(chip, blocks)))
-    assert (read.chip, read.blocks) == (chip, blocks)
+    assert read.chip == chip
+    assert {at: read.blocks[at] for at in blocks} == blocks
+    assert {content for at, content in read.blocks.items() if at not in blocks} <= {uf2.ERASED}
     joined = dict(block for at, data in read.stretches() for block in uf2.cut(at, data))
-    assert joined == blocks
+    assert joined == read.blocks
 
 
 @given(st.binary(max_size=3000))
@@ -43,6 +46,29 @@ def a_block(**changes: int) -> bytes:
     } | changes  # fmt: skip
     head = uf2.HEAD.pack(*list(words.values())[:8])
     return head + bytes(476) + struct.pack("<I", words["last"])
+
+
+@given(st.sampled_from(["rp2040", "rp2350"]), BLOCKS)
+def test_sectors_are_written_whole_and_a_file_that_is_cut_short_leaves_no_program(
+    chip: str, blocks: dict[int, bytes]
+) -> None:
+    whole = uf2.make(uf2.Uf2(chip, blocks))
+    heads = [uf2.HEAD.unpack_from(whole, at) for at in range(0, len(whole), uf2.BLOCK)]
+    by_number = [head[3] - uf2.FLASH_AT for head in sorted(heads, key=lambda head: head[5])]
+    assert by_number == sorted(by_number) and len(by_number) % 16 == 0
+    assert all(len({at // uf2.SECTOR for at in by_number[n : n + 16]}) == 1 for n in range(0, len(by_number), 16))
+    if by_number[0] == 0:
+        assert heads[-1][3] == uf2.FLASH_AT, "the second stage, without which nothing starts"
+        assert heads[0][3] < uf2.FLASH_AT + uf2.SECTOR, "so the old one is erased"
+
+
+def test_what_an_rp2350_knows_a_program_by_comes_last() -> None:
+    for at in (0, 256, uf2.SECTOR - 256):
+        blocks = dict(uf2.cut(0, os.urandom(9000))) | {at: uf2.IMAGE_STARTS.ljust(256, b"\0")}
+        whole = uf2.make(uf2.Uf2("rp2350", blocks))
+        last, first = (uf2.HEAD.unpack_from(whole, start)[3] - uf2.FLASH_AT for start in (len(whole) - 512, 0))
+        assert last == at and first != at and first < uf2.SECTOR
+        assert uf2.read(whole).blocks.keys() == {n * 256 for n in range(48)}
 
 
 def test_one_sound_block_is_a_file() -> None:
