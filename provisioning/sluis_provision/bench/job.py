@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sluis_provision.bench.card import Card, Step
 from sluis_provision.flashers import BoardFound, Flasher, Part
 from sluis_provision.images.profiles import Profile
+from sluis_provision.images.uf2 import is_uf2
 
 PIECE = 256 * 1024
 """An image is written in pieces of this size, each confirmed by the chip: what an unplugging costs at most is one of
@@ -65,7 +66,7 @@ async def approve_all(_socket: Socket, _found: BoardFound, _job: Job) -> bool:
 
 def cut(part: Part) -> Iterator[Part]:
     """A part in pieces. A file stays whole, and so does a UF2, which is taken as a whole or not at all."""
-    if part.file or len(part.content) <= PIECE:
+    if part.file or is_uf2(part.content) or len(part.content) <= PIECE:
         yield part
         return
     for start in range(0, len(part.content), PIECE):

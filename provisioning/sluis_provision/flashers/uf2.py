@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
+from sluis.model import ProvisionError
 from sluis_provision.flashers.console import greet, raw, who
 from sluis_provision.flashers.drives import COPIED_AS, Spot, Whereabouts, chip_of, is_drive, unmounted
 from sluis_provision.flashers.kinds import BoardFound, Part, Progress, no_part_sure, nothing_said
@@ -39,6 +40,8 @@ TURNS_S = 20.0
 takes 3 s, one whose hub is full takes 10 s."""
 FIRST_START_S = 30.0
 """For the first start, in which MicroPython makes its file system: 2 to 6 s for 2.5 MB of flash."""
+LEAVES_S = 2.0
+"""For the system to unmount the drive of a board that was pulled, after a write has failed."""
 LOOK_S = 0.1
 HASH = """
 import hashlib, binascii, uctypes
@@ -141,18 +144,25 @@ class Uf2:
                 with suppress(OSError):  # the board restarts with its last block, sometimes before the system is done
                     await asyncio.to_thread(os.fsync, file.fileno())
         except OSError as error:
-            why = error.strerror or str(error)
-            if not is_drive(drive):
-                raise Unplugged(f"the board left {drive} after {100 * done // total} %") from error
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise PortUnusable(
-                    f"{drive} cannot be written: {why}",
-                    hint="Mount it anew so that Sluis may write to it (udisksctl does), or hold BOOTSEL and plug it in again.",
-                ) from error
-            raise NoAnswer(
-                f"the drive {drive} takes no more after {100 * done // total} %: {why}",
-                hint="Unplug the board, hold BOOTSEL, plug it in, and run again; with another cable if that repeats.",
-            ) from error
+            raise await self._broken_off(drive, error, 100 * done // total) from error
+
+    async def _broken_off(self, drive: Path, error: OSError, percent: int) -> ProvisionError:
+        """Why it could not be written further. A drive that was pulled stays mounted for a moment."""
+        why = error.strerror or str(error)
+        stays: ProvisionError = NoAnswer(
+            f"the drive {drive} takes no more after {percent} %: {why}",
+            hint="Unplug the board, hold BOOTSEL, plug it in, and run again; with another cable if that repeats.",
+        )
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            stays = PortUnusable(
+                f"{drive} cannot be written: {why}",
+                hint="Mount it so that Sluis may write to it (udisksctl does), or hold BOOTSEL and plug it in.",
+            )
+        try:
+            await self._until(lambda: not is_drive(drive), LEAVES_S, stays)
+        except ProvisionError as stayed:
+            return stayed
+        return Unplugged(f"the board left {drive} after {percent} %")
 
     async def verify(self, parts: Sequence[Part]) -> tuple[Part, ...]:
         """Asks the started MicroPython for digests of its flash, all but the file system, which it has used by now."""
@@ -184,8 +194,14 @@ class Uf2:
         late = NotStarted(
             f"{self.name} did not come back with a serial port", hint="Unplug it, plug it in, and run again."
         )
-        await self._until(lambda: self._where.look().port != "", FIRST_START_S, late)
-        return self._where.look().port
+        await self._until(lambda: self._where.look() != Spot(), FIRST_START_S, late)
+        spot = await self._look()
+        if spot.drive is not None:
+            raise NotStarted(
+                f"{self.name} is back as the drive {spot.drive}: there is nothing whole in its flash",
+                hint="Run again. If it comes back as a drive each time, the image is none for this board.",
+            )
+        return spot.port
 
     @asynccontextmanager
     async def console(self) -> AsyncIterator[Port]:

@@ -96,7 +96,7 @@ def cut(at: int, content: bytes) -> Iterable[tuple[int, bytes]]:
 
 
 def make(uf2: Uf2) -> bytes:
-    """The file. Every sector is written whole, filled up with 0xFF: the RP2040 erases one when it gets the first of each
+    """The file. Every sector is written whole, filled up with 0xFF: the RP2040 erases one when it gets the first of
     sixteen block *numbers* (erratum RP2040-E14), so a gap would have it erase the wrong ones."""
     blocks = {at: uf2.blocks.get(at, ERASED) for one in uf2.blocks for at in _sector_of(one)}
     number = {at: count for count, at in enumerate(sorted(blocks))}

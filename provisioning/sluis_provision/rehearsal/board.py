@@ -29,9 +29,10 @@ from sluis_provision.rehearsal.prelude import MOUNTED, PRELUDE
 HEAP = "352K"
 """An RP2040 has some 180 kB for Python; words and blocks of this port are twice as wide. With less, a release with all
 of our firmware does not fit in memory while it is checked."""
-HARD, SOFT = 2, 5
-RESETS = {-signal.SIGUSR1: HARD, -signal.SIGUSR2: SOFT, 0: SOFT}
-"""How the interpreter ended, as the cause that it then finds. Else: power."""
+HARD, SOFT, LOADER = 2, 5, 6
+RESETS = {-signal.SIGUSR1: HARD, -signal.SIGUSR2: SOFT, 0: SOFT, -signal.SIGINT: SOFT, -signal.SIGVTALRM: LOADER}
+"""How the interpreter ended, as the cause that it then finds. Else: power. An interrupt ends it only where one comes
+while it is leaving already."""
 HELD_MOST = 65_536
 """Bytes that are kept of what is typed while a board starts, or does not read."""
 GETS_GOING_S = 0.5
@@ -127,13 +128,17 @@ class VirtualBoard(Hardware):
                 await started.wait()
         if cut and code == -signal.SIGKILL:
             self._powered.clear()
-        if code == 0:
+        if code in (0, -signal.SIGINT):
             self._say(b"MPY: soft reboot\r\n")
         return RESETS.get(code, 1)
 
     def _file_system(self) -> tuple[int, int]:
         """Where in its flash its files are: the first byte, and the number of blocks."""
         return 0, BLOCKS
+
+    def _chip(self) -> str:
+        """What its interpreter knows besides, as a program for the prelude."""
+        return ""
 
     def _prelude(self, programs: tuple[str, ...]) -> str:
         start, blocks = self._file_system()
@@ -145,6 +150,7 @@ class VirtualBoard(Hardware):
             block=BLOCK,
             blocks=blocks,
             cut=self._cut,
+            chip=self._chip(),
             mounted=MOUNTED.decode(),
             programs=programs,
         )

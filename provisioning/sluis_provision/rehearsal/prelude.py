@@ -42,6 +42,7 @@ flash = Flash()
 class Chip:  # the module rp2, as far as it is about the flash
     Flash = staticmethod(lambda: flash)
 sys.modules['rp2'] = Chip
+{chip}
 vfs.umount('/')
 try:
     files = vfs.VfsLfs2(flash, progsize=256, readsize=256)
