@@ -38,6 +38,7 @@ from sluis.app.places import Places
 from sluis.app.publishing import Publishing
 from sluis.app.recordings import Recordings
 from sluis.app.releases import Releases
+from sluis.app.rollouts import NodeCarrier, NodeSite, RolloutFiles
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.app.system import System
@@ -55,6 +56,7 @@ from sluis.links.serial.link import SerialLink
 from sluis.links.settings import MqttSettings
 from sluis.links.site_ca import SiteCa, local_names
 from sluis.model import StoreError
+from sluis.model.nodes import NodeUpdate
 from sluis.panel.door import Door
 from sluis.panel.ports import House
 from sluis.panel.server import build_app
@@ -74,6 +76,7 @@ from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
 from sluis.store.upkeep import Upkeep
 from sluis.store.writer import Condition
+from sluis.updates import Rollouts
 from sluis_provision.enrol import Enrolment
 from sluis_provision.wiring import Wiring
 
@@ -267,6 +270,7 @@ class Gateway:
             group.create_task(self.bench.run())
             group.create_task(self.node_pages.run())
             group.create_task(self.node_updates.run())
+            group.create_task(self.rollouts.run())
             group.create_task(self.releases.run())
             if self.wiring is not None:
                 group.create_task(self.wiring.run())
@@ -305,6 +309,7 @@ class Gateway:
             self.clock,
             self.places.root / "provision" / "node-updates.json",
         )
+        self.rollouts = self._rollouts(nodes, supply)
         self.releases = Releases(
             self.settings.update,
             supply,
@@ -353,9 +358,28 @@ class Gateway:
             wiring=self.wiring,
             node_pages=self.node_pages,
             node_updates=self.node_updates,
+            rollouts=self.rollouts,
             bench=self.bench,
             releases=self.releases,
         )
+
+    def _rollouts(self, nodes: Enrolment | None, supply: Supply) -> Rollouts:
+        updates = self.node_updates
+        site = NodeSite(nodes, updates, self.register, self.watch.alerts, supply.usable, self.clock)
+        made = Rollouts(
+            site,
+            {"node": NodeCarrier(updates)},
+            RolloutFiles(self.places.root / "rollouts"),
+            self.audit,
+            self.clock,
+        )
+
+        async def told(node_id: str, said: NodeUpdate) -> None:
+            how = {"trial": said.trial, "phase": said.phase, "percent": said.percent, "reason": said.reason}
+            await made.told(node_id, said.version, said.sequence, **how, back=said.back)
+
+        updates.on_told(told)
+        return made
 
     def _taken_ports(self) -> dict[str, str]:
         """Serial ports that links have, by device file: no board is looked for there."""

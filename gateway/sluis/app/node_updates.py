@@ -67,6 +67,7 @@ class NodeUpdates:
         self._open: dict[str, Bundle] = {}
         """By name, of those that are being fetched."""
         self._told: dict[str, NodeUpdate] = {}
+        self._ear: Callable[[str, NodeUpdate], Awaitable[None]] | None = None
 
     def of(self, node_id: str) -> NodeUpdate | None:
         """What a node last said of its update; None where it has said nothing since the start."""
@@ -92,6 +93,17 @@ class NodeUpdates:
         about = {"bundle": name, "manifest": bundle.digest}
         await self._audit.record(actor, "node.update", node_id, about, reason=reason)
 
+    def on_told(self, ear: Callable[[str, NodeUpdate], Awaitable[None]]) -> None:
+        """`ear` is told whatever a node says of its update."""
+        self._ear = ear
+
+    async def withdraw(self, node_id: str, actor: Actor, *, reason: str = "") -> None:
+        """It is offered no more; what it has of it is dropped."""
+        await self._line.ask(node_id, "drop")
+        if self._offered.pop(node_id, None) is not None:
+            await asyncio.to_thread(self._keep)
+        await self._audit.record(actor, "node.update-withdrawn", node_id, {}, reason=reason)
+
     async def undo(self, node_id: str, actor: Actor, *, reason: str = "") -> None:
         """Back to the version before, which lies in the node's other slot: nothing is fetched."""
         await self._line.ask(node_id, "undo")
@@ -116,7 +128,9 @@ class NodeUpdates:
         if not NODE_ID.fullmatch(node_id):
             return
         if what == "updating":
-            self._told[node_id] = _said(frame.data)
+            self._told[node_id] = said = _said(frame.data)
+            if self._ear is not None:
+                await self._ear(node_id, said)
         elif not frame.retained:
             try:
                 asked = msgspec.json.decode(frame.data, type=Asked)

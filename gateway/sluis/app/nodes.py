@@ -129,7 +129,10 @@ class MqttNodeLine:
             await self._asked(node_id, "about", {})
         answer = await self._asked(node_id, do, said or {})
         if answer.get("ok") is not True:
-            raise NodeRefused(f"{node_id} does not do {do!r}: {_why(answer)}")
+            refused = NodeRefused(f"{node_id} does not do {do!r}: {_why(answer)}")
+            later_s = answer.get("later_s")
+            refused.later_s = float(later_s) if isinstance(later_s, int | float) else 0.0
+            raise refused
         return answer
 
     async def _asked(self, node_id: str, do: str, said: Mapping[str, Any]) -> Mapping[str, Any]:

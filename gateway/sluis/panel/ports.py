@@ -40,6 +40,7 @@ from sluis.panel.supply import Supply
 from sluis.runtime import Bus, Clock, Step
 from sluis.sdk import Driver
 from sluis.twins import Twin
+from sluis.updates import Rollouts
 from sluis.watch import Alert, AlertStep, Cause
 from sluis.watch.wellness import Checkup
 
@@ -525,6 +526,7 @@ class House:
     """None there too."""
     node_pages: NodePages | None = None
     node_updates: NodeUpdates | None = None
+    rollouts: Rollouts | None = None
     bench: Bench | None = None
     """None where no board can be plugged in."""
     releases: Releases | None = None

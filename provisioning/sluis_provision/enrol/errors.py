@@ -41,6 +41,8 @@ class NodeRefused(Refused):
 
     code = "node.refused"
     hint = "Its answer says why. Correct that and ask again."
+    later_s: float = 0.0
+    """When to ask again, where it said that only now is no time."""
 
 
 class NotProven(Refused):
