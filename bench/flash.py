@@ -1,7 +1,7 @@
-"""Eight boards at once against one: esptool as it comes, on virtual chips whose wire and flash take the time that they take.
+"""Eight boards at once against one: esptool as it comes, on virtual chips whose wire and flash take their time.
 
-A board with 1.5 MB of program over 921,600 baud: found, written, read back, started. What eight take longer is what this
-machine has to do for them (and the chips themselves, which run here as well).
+A board with 1.5 MB of program over 921,600 baud: found, written, read back, started. What eight take longer is what
+this machine has to do for them (and the chips themselves, which run here as well).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a bare chip to a device with a label: esptool as it comes, Improv, TLS, the factory test, a person's name for it."""
+"""From a bare chip to a device with a label: esptool as it comes, Improv, TLS, the factory test, a name for it."""
 
 from __future__ import annotations
 

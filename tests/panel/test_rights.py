@@ -108,6 +108,11 @@ RIGHTS: dict[str, int] = {
     "POST /api/v1/nodes/adopt": Role.TECHNICIAN,
     "GET /api/v1/nodes/{node}/label": Role.TECHNICIAN,
     "GET /api/v1/nodes/{node}/update": Role.TECHNICIAN,
+    "GET /api/v1/rollouts": Role.TECHNICIAN,
+    "POST /api/v1/rollouts": Role.ADMIN,
+    "POST /api/v1/rollouts/forecast": Role.TECHNICIAN,
+    "GET /api/v1/rollouts/{rollout}": Role.TECHNICIAN,
+    "POST /api/v1/rollouts/{rollout}/{what}": Role.ADMIN,
     "POST /api/v1/nodes/{node}/update": Role.TECHNICIAN,
     "POST /api/v1/nodes/{node}/update/undo": Role.TECHNICIAN,
     "GET /api/v1/nodes/{node}": Role.TECHNICIAN,
@@ -190,6 +195,9 @@ BODIES = {
     "POST /api/v1/nodes": {"id": "e661410403020100"},
     "POST /api/v1/nodes/adopt": {"setup_code": "x", "name": "x"},
     "POST /api/v1/nodes/{node}/update": {"bundle": "x"},
+    "POST /api/v1/rollouts": {"bundle": "x"},
+    "POST /api/v1/rollouts/forecast": {"bundle": "x"},
+    "POST /api/v1/rollouts/{rollout}/{what}": {},
     "POST /api/v1/nodes/{node}/update/undo": {},
     "POST /api/v1/nodes/{node}/rotate": {},
     "POST /api/v1/nodes/{node}/revoke": {},
@@ -229,7 +237,7 @@ async def call(client: httpx.AsyncClient, route: str) -> httpx.Response:
     for name in ("device", "point", "command", "rule", "name", "username", "driver", "link", "node"):
         path = path.replace(f"{{{name}}}", "nothing")
     path = path.replace("{alert}", "9").replace("{session}", "9999").replace("{walk}", "abc").replace("{number}", "0")
-    path = path.replace("{bundle}", "any-1-1.sluis")
+    path = path.replace("{bundle}", "any-1-1.sluis").replace("{rollout}", "0" * 12).replace("{what}", "pause")
     return await client.request(method, path, json=BODIES.get(route))
 
 

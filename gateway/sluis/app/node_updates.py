@@ -67,6 +67,7 @@ class NodeUpdates:
         self._open: dict[str, Bundle] = {}
         """By name, of those that are being fetched."""
         self._told: dict[str, NodeUpdate] = {}
+        self._keeping = asyncio.Lock()
         self._ear: Callable[[str, NodeUpdate], Awaitable[None]] | None = None
 
     def of(self, node_id: str) -> NodeUpdate | None:
@@ -79,7 +80,7 @@ class NodeUpdates:
         self._open[name] = bundle
         before = self._offered.get(node_id)
         self._offered[node_id] = name
-        await asyncio.to_thread(self._keep)
+        await self._keep()
         try:
             told = {"release": bundle.signed_manifest.encode().decode(), **({"now": True} if hurry else {})}
             await self._line.ask(node_id, "update", told)
@@ -88,7 +89,7 @@ class NodeUpdates:
                 self._offered.pop(node_id, None)
             else:
                 self._offered[node_id] = before
-            await asyncio.to_thread(self._keep)
+            await self._keep()
             raise
         about = {"bundle": name, "manifest": bundle.digest}
         await self._audit.record(actor, "node.update", node_id, about, reason=reason)
@@ -101,7 +102,7 @@ class NodeUpdates:
         """It is offered no more; what it has of it is dropped."""
         await self._line.ask(node_id, "drop")
         if self._offered.pop(node_id, None) is not None:
-            await asyncio.to_thread(self._keep)
+            await self._keep()
         await self._audit.record(actor, "node.update-withdrawn", node_id, {}, reason=reason)
 
     async def undo(self, node_id: str, actor: Actor, *, reason: str = "") -> None:
@@ -162,9 +163,14 @@ class NodeUpdates:
             log.warning("%s asks for what cannot be read: %s", node_id, error)
             return b""
 
-    def _keep(self) -> None:
+    async def _keep(self) -> None:
+        """One at a time: many are offered at once in a rollout."""
+        async with self._keeping:
+            await asyncio.to_thread(self._write, json.dumps(self._offered))
+
+    def _write(self, told: str) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._file, json.dumps(self._offered))
+        write_whole(self._file, told)
 
 
 def _said(data: bytes) -> NodeUpdate:

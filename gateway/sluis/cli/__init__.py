@@ -61,6 +61,7 @@ TABLE = {
         "test": ("sluis.cli.nodes:test", "Run a node's factory test."),
         "nodes": ("sluis.cli.nodes:nodes", "List the nodes, and what is wrong with them."),
         "node": ("sluis.cli.nodes:node", "Configure, identify, rotate, revoke, wipe or replace a node."),
+        "rollout": ("sluis.cli.rollouts:rollout", "Give a release to many nodes, in waves."),
         "bundle": ("sluis.cli.bundle:bundle", "Build, sign, check and keep what boards are flashed and updated with."),
     },
     "Develop": {

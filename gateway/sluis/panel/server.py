@@ -28,6 +28,7 @@ from sluis.panel.api import (
     points,
     recordings,
     releases,
+    rollouts,
     rules,
     scan,
     system,
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     bench.router,
     bundles.router,
     releases.router,
+    rollouts.router,
     live.router,
     health.router,
 )

@@ -199,12 +199,16 @@ class Rollouts:
     async def _carry(self, rollout: Rollout, order: Order) -> None:
         carrier = self._carriers[rollout.plan.release.kind]
         actor = Actor("system", f"rollout {rollout.plan.id}", SYSTEM.role)
-        if order.do == "offer":
-            reply = await carrier.offer(order.key, rollout.plan.release.name, actor)
-        elif order.do == "withdraw":
-            reply = await carrier.withdraw(order.key, actor)
-        else:
-            reply = await carrier.undo(order.key, actor)
+        try:
+            if order.do == "offer":
+                reply = await carrier.offer(order.key, rollout.plan.release.name, actor)
+            elif order.do == "withdraw":
+                reply = await carrier.withdraw(order.key, actor)
+            else:
+                reply = await carrier.undo(order.key, actor)
+        except Exception as error:  # a fault of ours or a full disk: given again, and counted as silence
+            log.exception("an order to %s could not be carried out", order.key)
+            reply = Reply("silent", str(error))
         await self._answered(rollout, order, reply)
 
     async def _answered(self, rollout: Rollout, order: Order, reply: Reply) -> None:

@@ -32,9 +32,9 @@ def micropython() -> str | None:
 def version_of(interpreter: str) -> str:
     """`1.29.0`."""
     ask = "import sys; print('.'.join(str(n) for n in sys.implementation[1][:3]))"
-    return subprocess.run(
-        [interpreter, "-c", ask], capture_output=True, text=True, timeout=10, check=True
-    ).stdout.strip()
+    command = [interpreter, "-c", ask]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603  a person's own
+    return done.stdout.strip()
 
 
 class Hardware:
