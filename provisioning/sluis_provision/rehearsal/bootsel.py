@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,16 +103,14 @@ class Drive:
     async def _next(self, pipe: int, there: asyncio.Event) -> bytes:
         """What was written to it, when something was."""
         there.clear()
-        try:
+        with suppress(OSError):  # nothing in it, or closed
             return os.read(pipe, AT_ONCE)
-        except OSError:  # nothing in it, or closed
-            pass
-        try:
-            async with asyncio.timeout(LOOK_S):
-                await there.wait()
-        except TimeoutError:
-            return self._copied()
-        return b""
+        copied = self._copied()
+        if not copied:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S):
+                    await there.wait()
+        return copied
 
     def _copied(self) -> bytes:
         """More of the files of other names."""

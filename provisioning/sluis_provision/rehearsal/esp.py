@@ -183,8 +183,6 @@ class VirtualEsp(VirtualBoard):
         if loader is None:
             super()._take(typed)
             return
-        if loader.left:
-            return
         loader.baud = self._baud()
         self._spend(len(typed) * BITS / loader.baud)
         loader.heard(typed)

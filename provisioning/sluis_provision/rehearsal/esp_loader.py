@@ -98,7 +98,9 @@ class Loader:
         self._reading: _Reading | None = None
 
     def heard(self, data: bytes) -> None:
-        """Bytes from the host."""
+        """Bytes from the host. Those that come while it starts anew are lost."""
+        if self.left:
+            return
         for packet in self._packets(data):
             if self._reading is not None and len(packet) == 4:
                 self._more(struct.unpack("<I", packet)[0])

@@ -105,7 +105,7 @@ class VirtualPico(VirtualBoard):
                 nor.close()
             if not loads:
                 cause = await self._running(cause)
-            await asyncio.sleep(self._breath_s(cause))
+            await asyncio.sleep(0 if loads or cause == LOADER else self._breath_s(cause))
 
     async def _running(self, cause: int) -> int:
         """From when its port appears until it goes."""

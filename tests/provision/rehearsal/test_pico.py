@@ -86,7 +86,9 @@ def whole(part: Part) -> bytes:
 # -- from a bare chip to MicroPython and back ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("kind", "chip"), [("pico-w", "rp2040"), ("pico-2-w", "rp2350")])
+@pytest.mark.parametrize(
+    ("kind", "chip"), [pytest.param("pico-w", "rp2040", marks=pytest.mark.soak), ("pico-2-w", "rp2350")]
+)
 async def test_it_is_flashed_starts_gets_files_and_is_flashed_again(picos: Picos, kind: str, chip: str) -> None:
     pico, part = await picos(kind=kind), image(chip)
     assert pico.in_bootsel and not pico.cable.exists()
@@ -154,7 +156,7 @@ async def test_the_rom_erases_by_the_number_of_a_block_on_an_rp2040(picos: Picos
 # -- what goes wrong ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("after", [0, 1, 300, 783])
+@pytest.mark.parametrize("after", [1, 783, *(pytest.param(n, marks=pytest.mark.soak) for n in (0, 300, 768))])
 async def test_pulled_half_way_it_comes_back_as_a_drive_and_is_written(
     picos: Picos, eventually: Eventually, after: int
 ) -> None:
