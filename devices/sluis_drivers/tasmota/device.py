@@ -8,9 +8,13 @@ Models: whatever runs Tasmota 9.2 or newer with SetOption19 0 (the firmware's ow
     <tele>/STATE    {"POWERn", "Dimmer", "CT", "HSBColor": "h,s,b", "ShutterN", "Wifi": {"Signal"}}   each TelePeriod
     <tele>/SENSOR   {"ENERGY": {"Power", ...}, SENSOR: {NAME: value}, "Switch1": "ON"}                each TelePeriod
     <stat>/RESULT   the part of STATE that changed; {"Button1": {"Action": "SINGLE"}}
+    <cmnd>/OtaUrl URL, <cmnd>/Upgrade 1   {"Upgrade": "Version 13.4.0(...) from URL"} in RESULT, then
+    <stat>/UPGRADE  {"Upgrade": "Successful. Restarting" | "Failed WHY"}, and after the restart
+    <tele>/INFO1    {"Info1": {"Module", "Version": "14.2.0(release-tasmota)"}}
 
     <tele> <stat> <cmnd> = `ft` with %prefix% from `tp` [cmnd, stat, tele], %topic%, %hostname%, %id%
     R  0 none 1 relay 2 light 3 shutter (two relays each) | L  1 dimmer 2 +CT 3 RGB 4 RGB+W 5 RGB+CCT
+    (minimal) in a Version: half way, an ESP8266 of 1 MB makes room by it and goes on by itself.
     NAME null: the sensor did not answer. Frames carry `Time` in whole seconds, so they have no identity; the
     firmware publishes with QoS 0 and never twice.
 """
@@ -36,9 +40,10 @@ from sluis.sdk import (
     Point,
     Presence,
     Sniffed,
+    firmware,
 )
 from sluis.sdk.payload import no_such_point, object_of, text_of, topic_word
-from sluis_drivers.tasmota import parts
+from sluis_drivers.tasmota import parts, updates
 
 CONFIG_KEYS = ("btn", "dn", "fn", "ft", "hn", "lk", "lt_st", "mac", "ofln", "onln", "rl", "sho", "so", "state", "swc")
 """What of the announcement the driver needs; an IP address that changes is no new description."""
@@ -52,7 +57,11 @@ class Tasmota(Driver):
         vendor="Tasmota",
         models=("Tasmota 9.2+",),
         match=MqttMatch(("tasmota/discovery/+/config", "tasmota/discovery/+/sensors")),
-        sources=("tasmota.github.io/docs: MQTT, Commands, Status-Responses (13-15)", "hatasmota 0.9.2 (discovery)"),
+        sources=(
+            "tasmota.github.io/docs: MQTT, Commands, Status-Responses (13-15)",
+            "hatasmota 0.9.2 (discovery)",
+            "arendst/Tasmota support_command.ino CmndUpgrade, support_tasmota.ino (14.2: the answers of an update)",
+        ),
         grade=Grade.SILVER,
         acl=(">tasmota/discovery/{id}/#", ">tele/{topic}/#", ">stat/{topic}/#", "<cmnd/{topic}/#", "<cmnd/tasmotas/#"),
     )
@@ -62,6 +71,7 @@ class Tasmota(Driver):
         config = parts.Config.of(native_id, self.description.get("config", {}))
         self._config = config
         self._tele, self._stat, self._cmnd = (config.topic(prefix) for prefix in ("tele", "stat", "cmnd"))
+        self._announcement = f"tasmota/discovery/{native_id}/config"
         self._parts = [
             *parts.relays(config, self.description.get("sensors", {})),
             *parts.lights(config),
@@ -69,6 +79,7 @@ class Tasmota(Driver):
             *parts.contacts(config),
             *parts.sensors(self.description.get("sensors", {})),
             *parts.health(),
+            *updates.parts(),
         ]
         self._by_name: dict[str, list[parts.Part]] = {}
         for part in self._parts:
@@ -94,7 +105,9 @@ class Tasmota(Driver):
         if not self._tele:
             return ()
         answers = "+" if self._config.option("4") else "RESULT"
-        return (f"{self._tele}LWT", f"{self._tele}STATE", f"{self._tele}SENSOR", f"{self._stat}{answers}")
+        said = (f"{self._tele}{what}" for what in ("LWT", "STATE", "SENSOR", "INFO1"))
+        update = () if answers == "+" else (f"{self._stat}UPGRADE",)
+        return (*said, f"{self._stat}{answers}", *update, self._announcement)
 
     def points(self) -> Iterable[Point]:
         return {part.point.key: part.point for part in self._parts}.values()
@@ -102,6 +115,8 @@ class Tasmota(Driver):
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         if frame.source == f"{self._tele}LWT":
             return [self._presence(frame)]
+        if frame.source == self._announcement:
+            return updates.announced(object_of(frame.data)) if frame.data else []
         if not self._tele or not frame.source.startswith((self._tele, self._stat)):
             raise NotMine
         if frame.data[:1] != b"{" and frame.source.startswith(self._stat):
@@ -126,9 +141,18 @@ class Tasmota(Driver):
         raise NotMine
 
     async def perform(self, link: Link, command: Command) -> None:
+        if command.point == firmware.UPDATE.key:
+            await self._update(link, firmware.wanted(command.value))
+            return
         for part in self._parts:
             if part.point.key == command.point and part.command is not None:
                 name, words = part.command(command.value)
                 await link.send(words.encode(), to=self._cmnd + name)
                 return
         raise no_such_point(command.point)
+
+    async def _update(self, link: Link, url: str) -> None:
+        """From `url`, which the device keeps; without one from where it was set to (the maker's, as delivered)."""
+        if url:
+            await link.send(url.encode(), to=f"{self._cmnd}OtaUrl")
+        await link.send(b"1", to=f"{self._cmnd}Upgrade")

@@ -20,6 +20,7 @@ from sluis.model import (
     Role,
     Value,
 )
+from sluis.model.firmware import UPDATE_KEY
 from sluis.rules.agreement import is_number
 from sluis.twins import Twin
 
@@ -59,6 +60,17 @@ def check_actor(actor: Actor, device: Device) -> None:
     if not actor.may(Role.OPERATOR, device.area):
         place = f" in {device.area}" if device.area else ""
         raise Refused(f"{actor.label} may not operate devices{place}", hint="Ask an administrator for that right.")
+
+
+def check_firmware(actor: Actor, device: Device, point: Point) -> None:
+    """Only a person, a token or a rollout starts an update of a device's own firmware, and only as a technician."""
+    if point.key != UPDATE_KEY:
+        return
+    if actor.kind not in ("person", "token", "system") or not actor.may(Role.TECHNICIAN, device.area):
+        raise Refused(
+            f"{actor.label} may not update the firmware of {device.label}",
+            hint="That takes a person or token of role technician, or a rollout.",
+        )
 
 
 def check_reach(device: Device, twin: Twin) -> None:

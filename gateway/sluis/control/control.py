@@ -26,6 +26,7 @@ from sluis.control.checks import (
     UnknownCommand,
     check_actor,
     check_deadline,
+    check_firmware,
     check_reach,
     check_value,
 )
@@ -204,6 +205,7 @@ class Control:
         declared = self._devices.points(device).get(point)
         if declared is None:
             raise UnknownPoint(f"{self._devices.device(device).label} has no point {point!r:.80}")
+        check_firmware(actor, self._devices.device(device), declared)
         wish = check_value(declared, value)
         until_s = check_deadline(max(DEADLINE_S, declared.settles_s or 0.0) if deadline_s is None else deadline_s)
         check_reach(self._devices.device(device), self._devices.twin(device))

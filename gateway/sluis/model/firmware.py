@@ -1,0 +1,11 @@
+"""Names of the points by which a device's own firmware is seen and updated (`sluis.sdk.firmware` explains them)."""
+
+from __future__ import annotations
+
+INSTALLED_KEY = "firmware_installed"
+AVAILABLE_KEY = "firmware_available"
+STATE_KEY = "firmware_state"
+PROGRESS_KEY = "firmware_progress"
+REASON_KEY = "firmware_reason"
+UPDATE_KEY = "firmware_update"
+CHECK_KEY = "firmware_check"
