@@ -19,8 +19,10 @@ from sluis.cli.show import as_json, out
 if TYPE_CHECKING:
     from sluis_provision.rehearsal import VirtualBoard
 
-KINDS = ("micropython", "esp32", "esp32c3", "esp32s3")
-TRY = dict.fromkeys(KINDS[1:], "esptool --port LINES flash-id")
+KINDS = ("micropython", "esp32", "esp32c3", "esp32s3", "pico-w", "pico-2-w")
+TRY = dict.fromkeys(KINDS[1:4], "esptool --port LINES flash-id") | {
+    kind: f"sluis flash --profile {kind} --port PORT --image IMAGE" for kind in KINDS[4:]
+}
 HEARD_DBM = -55
 MOST = 64
 """Boards at once. Each is a process of some 10 MB."""
@@ -32,7 +34,7 @@ MOST = 64
     type=click.Choice(KINDS),
     default=KINDS[0],
     show_default=True,
-    help="What they are: boards that run MicroPython already, or bare chips for esptool.",
+    help="What they are: boards that run MicroPython already, bare chips for esptool, bare Picos in BOOTSEL.",
 )
 @click.option("--count", type=click.IntRange(1, MOST), default=1, show_default=True, help="How many boards.")
 @click.option(
@@ -52,10 +54,14 @@ def board_try(kind: str, count: int, folder: Path | None, wifi: tuple[str, ...],
     port, as the flasher does, or let esptool do it over its serial server, whose lines reset it. An image to practise
     with lies in the folder. With --wifi a board has a radio, and can be told its network by Improv.
 
+    A Pico without a program is a drive: the folder beside its port that is printed too. Copy a UF2 there, or let the
+    flasher do it. `load` in its pipe plugs it in anew with BOOTSEL held.
+
     \b
     sluis board try
     sluis board try --count 8 --folder tray/
     sluis board try --kind esp32c3 --wifi attic:secret
+    sluis board try --kind pico-w --folder tray/
     sluis board try --json
     """
     from sluis_provision.rehearsal import micropython
@@ -99,25 +105,32 @@ async def _run(interpreter: str, folder: Path, kind: str, count: int, wifi: Sequ
 
 
 def _board(interpreter: str, folder: Path, number: int, kind: str, wifi: Sequence[str]) -> VirtualBoard:
-    from sluis_provision.rehearsal import VirtualBoard, VirtualEsp
+    from sluis_provision.rehearsal import VirtualBoard, VirtualEsp, VirtualPico
 
     place, uid = folder / f"board-{number + 1}", _uid(folder, number, kind)
-    made = (
-        VirtualBoard(interpreter, place, uid, radio=bool(wifi))
-        if kind == KINDS[0]
-        else VirtualEsp(interpreter, place, uid, chip=kind, radio=bool(wifi))
-    )
+    made: VirtualBoard
+    if kind == KINDS[0]:
+        made = VirtualBoard(interpreter, place, uid, radio=bool(wifi))
+    elif kind.startswith("pico"):
+        made = VirtualPico(interpreter, place, uid, kind=kind, radio=bool(wifi))
+    else:
+        made = VirtualEsp(interpreter, place, uid, chip=kind, radio=bool(wifi))
     networks = [dict(zip(("ssid", "password"), word.split(":", 1), strict=False)) for word in wifi]
     made.wire({"wifi": {"networks": [network | {"rssi": HEARD_DBM} for network in networks]}} if wifi else {})
     return made
 
 
 async def _more(board: VirtualBoard, folder: Path) -> dict[str, str]:
-    """What a chip has besides its port: a serial server, and an image to practise with."""
-    from sluis_provision.rehearsal import VirtualEsp
+    """What a chip has besides its port: a serial server or a drive, and an image to practise with."""
+    from sluis_provision.rehearsal import VirtualEsp, VirtualPico, bootrom
     from sluis_provision.rehearsal.esp_image import practice_image
     from sluis_provision.rehearsal.hardware import version_of
 
+    if isinstance(board, VirtualPico):
+        image = folder / f"{board.chip}.uf2"
+        if not image.exists():
+            image.write_bytes(bootrom.practice_image(board.chip))
+        return {"drive": str(board.drive), "image": str(image)}
     if not isinstance(board, VirtualEsp):
         return {}
     image = folder / f"{board.chip}.bin"
@@ -131,5 +144,5 @@ def _uid(folder: Path, number: int, kind: str) -> str:
     file = folder / f"board-{number + 1}" / "uid"
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
-        file.write_text(f"e6{secrets.token_hex(7)}" if kind == KINDS[0] else f"02{secrets.token_hex(5)}")
+        file.write_text(f"02{secrets.token_hex(5)}" if kind.startswith("esp") else f"e6{secrets.token_hex(7)}")
     return file.read_text().strip()

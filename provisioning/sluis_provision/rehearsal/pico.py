@@ -1,14 +1,17 @@
 """A virtual Raspberry Pi Pico: its ROM's drive while there is nothing to start or BOOTSEL is held, else MicroPython.
 
 Its USB is its own, as on the real ones: its port is gone while it is off, resets, or is a drive. The drive is the
-folder `cable.bootsel` beside the port `cable`, where the flasher looks for it. What starts is the interpreter of this
-machine, with its files where that board's profile says; the code in the image is not run.
+folder `cable.bootsel` beside the port `cable`, where the flasher looks for it. A hand at it is a pipe, `cable.buttons`:
+`load` plugs it in anew with BOOTSEL held, `boot` without, a line each. What starts is the interpreter of this machine,
+with its files where that board's profile says; the code in the image is not run.
 """
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sluis_provision.flashers.drives import BESIDE
@@ -88,8 +91,37 @@ class VirtualPico(VirtualBoard):
             self._leaves.set()
         super().power(on)
 
+    def press(self, *, load: bool = False) -> None:
+        """Unplug it, and plug it in again, with BOOTSEL held or not."""
+        self.power(False)
+        self.power(True, bootsel=load)
+
     async def run(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        with self._hand():
+            await self._lives()
+
+    @contextmanager
+    def _hand(self) -> Iterator[None]:
+        buttons = Path(f"{self.cable}.buttons")
+        buttons.unlink(missing_ok=True)
+        os.mkfifo(buttons, 0o600)
+        pipe = os.open(buttons, os.O_RDWR | os.O_NONBLOCK)
+        loop = asyncio.get_running_loop()
+
+        def pressed() -> None:
+            for word in os.read(pipe, 4096).split():
+                self.press(load=word == b"load")
+
+        loop.add_reader(pipe, pressed)
+        try:
+            yield
+        finally:
+            loop.remove_reader(pipe)
+            os.close(pipe)
+            buttons.unlink(missing_ok=True)
+
+    async def _lives(self) -> None:
         cause = 1
         while True:
             await self._powered.wait()

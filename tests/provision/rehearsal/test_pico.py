@@ -263,3 +263,15 @@ async def test_one_command_goes_from_a_bare_pico_to_its_files_though_it_was_unpl
     assert UID in said.decode() and "it is back" in said.decode()
     assert program_in(pico) == whole(image())
     assert await Repl(str(pico.cable)).verify([Part("main.py", b"print('alive')\n", file="/main.py")]) == ()
+
+
+async def test_a_hand_at_it_brings_back_a_pico_whose_program_never_yields(picos: Picos, eventually: Eventually) -> None:
+    pico = await picos()
+    by_uf2 = flasher(pico)
+    await by_uf2.write([image()])
+    await by_uf2.boot()
+    pico.cable.with_name("cable.buttons").write_text("load\n")
+    await eventually(lambda: pico.in_bootsel)
+    pico.cable.with_name("cable.buttons").write_text("boot\n")
+    await eventually(lambda: pico.cable.exists())
+    assert (await by_uf2.boot()).uid == UID
