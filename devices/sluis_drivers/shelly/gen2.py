@@ -11,7 +11,8 @@ Models: Plus, Pro, Mini, Gen3, Gen4, with "Enable MQTT" and RPC notifications on
 
     C component, "switch:0" | T Unix seconds, to 0.01 | E single_push, ... | S ours: sluis-rpc/<id>
 A Shelly does not announce itself. One that says that it is online is asked who it is (Shelly.GetDeviceInfo), what it
-has (Shelly.GetStatus) and how it is set up (Shelly.GetConfig); the number of the question marks the answer.
+has (Shelly.GetStatus) and how it is set up (Shelly.GetConfig); the number of the question marks the answer. Updates of
+its firmware: updates.py.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ from sluis.sdk import (
     Reading,
     Sniffed,
     Value,
+    firmware,
 )
 from sluis.sdk.payload import dict_of, list_of, no_such_point, object_of, text_of, topic_word
+from sluis_drivers.shelly import updates
 from sluis_drivers.shelly.components import EVENTS, FIELDS, Field, configs, fields_of, kind_of, shape
 
 QUESTIONS: Mapping[int, str] = {7101: "Shelly.GetDeviceInfo", 7102: "Shelly.GetStatus", 7103: "Shelly.GetConfig"}
@@ -92,20 +95,29 @@ class ShellyGen2(Driver):
         return (f"{self.native_id}/online", self._events, f"{self._status}+", f"{self._source}/rpc")
 
     def points(self) -> Iterable[Any]:
-        return [field.point for fields in self._fields.values() for field in fields]
+        return [*(field.point for fields in self._fields.values() for field in fields), *updates.POINTS]
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         if frame.source == self._events:
             return self._notified(object_of(frame.data))
         if frame.source == f"{self.native_id}/online":
-            return [_presence(frame)]
+            presence = _presence(frame)
+            started = presence.availability is Availability.ONLINE and not frame.retained
+            return [presence, *(firmware.stands(firmware.IDLE) if started else ())]
         if frame.source.startswith(self._status):
             component = frame.source.removeprefix(self._status)
             return self._components({component: object_of(frame.data)}, None)
         if frame.source == f"{self._source}/rpc":
-            said = object_of(frame.data)
-            return self._components(dict_of(said.get("result")), None) if said.get("id") == 7102 else []
+            return self._answered(object_of(frame.data))
         raise NotMine
+
+    def _answered(self, said: Mapping[str, Any]) -> list[Decoded]:
+        number, result = said.get("id"), dict_of(said.get("result"))
+        if number == 7101:
+            return [*updates.installed(result)]
+        if number == updates.CHECK_ID:
+            return [*updates.offered(said.get("result"))]
+        return self._components(result, None) if number == 7102 else []
 
     def identity(self, frame: Frame) -> str | None:
         """A notification's time to 10 ms with everything it says. Without a clock the time repeats: no identity."""
@@ -127,6 +139,8 @@ class ShellyGen2(Driver):
     def _happened(self, params: dict[str, Any]) -> list[Decoded]:
         found: list[Decoded] = []
         for event in map(dict_of, list_of(params.get("events"))[:20]):
+            if event.get("component") == "sys":
+                found += updates.happened(event)
             fields = self._fields.get(text_of(event.get("component")), [])
             what = text_of(event.get("event"))
             if fields and what in EVENTS and fields[0].point.kind is Kind.TRIGGER:
@@ -134,7 +148,7 @@ class ShellyGen2(Driver):
         return found
 
     def _components(self, said: Mapping[str, Any], at_us: int | None) -> list[Decoded]:
-        found: list[Decoded] = []
+        found: list[Decoded] = [*updates.offered(dict_of(said.get("sys")).get("available_updates"))]
         for name, status in said.items():
             for field in self._fields.get(name, ()):
                 value = status
@@ -146,12 +160,22 @@ class ShellyGen2(Driver):
 
     async def perform(self, link: Link, command: Command) -> None:
         """Ask the device; its own refusal is the command's."""
+        if command.point == firmware.UPDATE.key:
+            await self._ask(link, COMMAND_ID, *updates.call(command.value))
+            return
+        if command.point == firmware.CHECK.key:
+            await self._ask(link, updates.CHECK_ID, "Shelly.CheckForUpdate", {}, firmware.STARTS_S)
+            return
         fields = [field for fields in self._fields.values() for field in fields if field.point.key == command.point]
         if not fields or fields[0].call is None:
             raise no_such_point(command.point)
-        method, params = fields[0].call(command.value)
-        data = _request(COMMAND_ID, self.native_id, method, params)
-        answer = await link.request(data, to=f"{self.native_id}/rpc", reply=f"{self._source}/rpc", timeout_s=ANSWER_S)
+        await self._ask(link, COMMAND_ID, *fields[0].call(command.value))
+
+    async def _ask(
+        self, link: Link, number: int, method: str, params: Mapping[str, Any], timeout_s: float = ANSWER_S
+    ) -> None:
+        data = _request(number, self.native_id, method, params)
+        answer = await link.request(data, to=f"{self.native_id}/rpc", reply=f"{self._source}/rpc", timeout_s=timeout_s)
         error = dict_of(object_of(answer.data).get("error"))
         if error:
             raise Refused(f"{method}: {text_of(error.get('message'), 200) or 'refused'} ({error.get('code')!s:.20})")
