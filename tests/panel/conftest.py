@@ -17,15 +17,19 @@ from fastapi import FastAPI
 
 from sluis.app.gate import Gate
 from sluis.app.node_pages import Pages
+from sluis.app.node_updates import NodeUpdates
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
 from sluis.app.releases import Releases
+from sluis.app.rollouts import NodeCarrier, NodeSite, RolloutFiles
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.control import Control
 from sluis.intake import Register
 from sluis.intake.ports import Batch, Row
 from sluis.intake.scan import Scan
+from sluis.links.mqtt import MqttLink
+from sluis.links.settings import MqttSettings
 from sluis.model import (
     Actor,
     Announcement,
@@ -72,6 +76,7 @@ from sluis.store.link_steps import LinkSteps
 from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
 from sluis.store.rule_versions import RuleFile, RuleHistory
+from sluis.updates import Rollouts
 from sluis.watch import Alert, Alerts, Explain, RuleBook
 from sluis.watch.wellness import Wellness
 from sluis_drivers.sluis.node import Node as NodeDriver
@@ -392,6 +397,16 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         clock,
     )
     supply = Supply(folder / "supply", SupplySettings(), audit, clock)
+    updates = NodeUpdates(
+        MqttLink(MqttSettings(port=1), clock), nodes, supply.usable, audit, clock, folder / "node-updates.json"
+    )
+    rollouts = Rollouts(
+        NodeSite(enrolment, updates, register, alerts, supply.usable, clock),
+        {"node": NodeCarrier(updates)},
+        RolloutFiles(folder / "rollouts"),
+        audit,
+        clock,
+    )
     house = House(
         clock=clock,
         bus=bus,
@@ -414,6 +429,7 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         nodes=enrolment,
         wiring=Wiring(enrolment, nodes, clock),
         node_pages=Pages(register, nodes, bus, clock, folder / "provision" / "node-pages.json"),
+        rollouts=rollouts,
         releases=Releases(
             UpdateSettings(), supply, audit, clock, database.path, Gate({}, register.registry, System().readiness), {}
         ),

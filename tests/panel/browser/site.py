@@ -24,13 +24,19 @@ from cryptography.x509.oid import NameOID
 from sluis.app.bench import Bench
 from sluis.app.bench_stock import Stock
 from sluis.app.node_pages import Pages
+from sluis.app.node_updates import NodeUpdates
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
+from sluis.app.rollouts import NodeCarrier, NodeSite, RolloutFiles
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.control import Control
+from sluis.fleet import Plan, Release, Tick, Told, begin
+from sluis.fleet import step as took
 from sluis.intake import Register
 from sluis.intake.scan import Scan
+from sluis.links.mqtt import MqttLink
+from sluis.links.settings import MqttSettings
 from sluis.model import (
     Actor,
     AlertChanged,
@@ -79,6 +85,7 @@ from sluis.store.devices import Devices
 from sluis.store.link_steps import LinkSteps
 from sluis.store.nodes import Nodes
 from sluis.store.readings import Readings
+from sluis.updates import Rollouts
 from sluis.watch.alert import Alert, AlertStep
 from sluis.watch.wellness import Wellness
 from sluis_drivers.sluis.node import Node as NodeDriver
@@ -608,6 +615,24 @@ def certificate(folder: Path) -> Tls:
     return Tls(folder / "cert.pem", folder / "key.pem", folder / "cert.pem")
 
 
+async def with_a_rollout(rollouts: Rollouts, at_s: float) -> None:
+    """One that has begun: one node fetches, one has gone back, one is left out."""
+    release = Release(name="any-0.3.0-14.sluis", version="0.3.0", sequence=14, size_bytes=100_000)
+    keys = (NODE, "e661410403020199", "e661410403020198")
+    plan = Plan(
+        id="0a1b2c3d4e5f", release=release, waves=(keys[:2], keys[2:]), left_out=(("e661410403020197", "signal"),)
+    )
+    made = begin(plan, {}, "person:anna", at_s)
+    for event in (
+        Tick(at_s=at_s),
+        Told(at_s=at_s, key=keys[0], version="0.2.0", sequence=13, phase="fetching", percent=40),
+        Told(at_s=at_s, key=keys[1], version="0.3.0", sequence=14, trial=True),
+        Told(at_s=at_s, key=keys[1], version="0.2.0", sequence=13, back=True, reason="the broker was not reached"),
+    ):
+        took(made, event)
+    rollouts._held[plan.id] = made
+
+
 async def serve(folder: Path, *, users: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(folder / "sluis.db")
@@ -641,6 +666,10 @@ async def serve(folder: Path, *, users: bool) -> None:
         Wiring(enrolment, nodes, clock),
         Pages(register, nodes, bus, clock, folder / "node-pages.json"),
     )
+    updates = NodeUpdates(MqttLink(MqttSettings(port=1), clock), nodes, supply.usable, audit, clock, folder / "up.json")
+    node_site = NodeSite(enrolment, updates, register, alerts, supply.usable, clock)  # type: ignore[arg-type]
+    rollouts = Rollouts(node_site, {"node": NodeCarrier(updates)}, RolloutFiles(folder / "rollouts"), audit, clock)
+    await with_a_rollout(rollouts, clock.stamp().at_us / 1e6)
     house = House(
         clock=clock,
         bus=bus,
@@ -662,6 +691,7 @@ async def serve(folder: Path, *, users: bool) -> None:
         nodes=enrolment,
         wiring=wiring,
         node_pages=pages,
+        rollouts=rollouts,
         bench=bench,
     )
     for step in STEPS:

@@ -28,6 +28,8 @@ PAGES = (
     "/devices/sluis-node-e661410403020100",
     "/devices/sluis-node-e661410403020100/node",
     "/nodes/faults",
+    "/rollouts",
+    "/rollouts/0a1b2c3d4e5f",
     "/drivers/school",
     "/drivers/ketel.py",
     "/discovered",

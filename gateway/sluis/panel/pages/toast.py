@@ -23,6 +23,7 @@ LIFE_S = 30
 SENTENCES = {
     "node-offered": N_("%(name)s is offered to the node. Its page shows how far it is."),
     "node-undone": N_("The node goes back to the version before."),
+    "rollout-begun": N_("%(name)s goes out, in waves."),
     "driver-released": N_("%(name)s is tried again within a second."),
     "adopted": N_("%(name)s is now in use."),
     "adopted-many": N_("%(count)s devices are now in use."),
