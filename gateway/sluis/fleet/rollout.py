@@ -390,8 +390,8 @@ def _silent(rollout: Rollout, at_s: float) -> None:
     soaking = rollout.phase is Phase.RUNNING and rollout.soak_since_s is not None
     for member in _watched(rollout):
         expected = member.step in UNDER_WAY or member.step is Step.RETURNING
-        expected = expected or (soaking and member.step is Step.DONE and member.wave == rollout.wave)
-        if expected and at_s - max(member.heard_s, member.since_s) > limits.silence_s:
+        soaks = soaking and member.step is Step.DONE and member.wave == rollout.wave and not member.given_up
+        if (expected or soaks) and at_s - max(member.heard_s, member.since_s) > limits.silence_s:
             _fail(member, "silent", "", at_s, Step.LOST)
         elif member.begun_s is None or at_s - member.begun_s <= limits.patience_s or member.settled:
             continue
@@ -420,11 +420,20 @@ def _judge(rollout: Rollout, at_s: float) -> None:
         rollout.soak_since_s = at_s
         for member in wave:
             member.heard_s = max(member.heard_s, at_s)
-    elif at_s - rollout.soak_since_s >= rollout.plan.criteria.soak_s:
+    elif _held(wave, rollout.soak_since_s + rollout.plan.criteria.soak_s, at_s):
         rollout.wave, rollout.soak_since_s, rollout.forgiven = rollout.wave + 1, None, 0
         if rollout.wave >= len(rollout.plan.waves):
             rollout.wave = max(0, len(rollout.plan.waves) - 1)
             rollout.phase, rollout.ended_s = Phase.DONE, at_s
+
+
+def _held(wave: list[Member], until_s: float, at_s: float) -> bool:
+    """Whether the soak is over and each that has the new version was heard of since.
+
+    Without the second a release that hangs after its confirmation would pass any soak shorter than the silence budget.
+    """
+    asked = (one for one in wave if one.step is Step.DONE and not one.failed and not one.given_up)
+    return at_s >= until_s and all(one.heard_s >= until_s for one in asked)
 
 
 def _offers(rollout: Rollout, at_s: float) -> Iterator[Order]:
