@@ -43,7 +43,7 @@ from sluis.updates.ports import Audit, Carrier, Keeper, Reply, Site
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
-SEEN_EVERY_S = 30.0
+SEEN_EVERY_S = 10.0
 """How often it is looked how devices do. An alert is seen at the latest after this; a wave soaks for minutes."""
 
 
