@@ -10,6 +10,7 @@ Models: Zigbee2MQTT 1.17 to 2.x, any adapter; thousands of Zigbee products.
     <base>/<name>/availability   retained  {"state": "online"} (2.x) | online (1.x)
     <base>/<name>/set                      {PROPERTY: value}                              (to the device)
     <base>/bridge/request/permit_join      {"time": seconds}                              (to the bridge)
+    updates of a device's firmware (`supports_ota` in its definition): updates.py
 
     <base> "zigbee2mqtt" as delivered, one or two levels here | <name> friendly name, may hold slashes, may change
     PROPERTY null: not known; "" for an action: over. The native id is the IEEE address; the bridge's is <base>.
@@ -41,8 +42,10 @@ from sluis.sdk import (
     Presence,
     Roster,
     Sniffed,
+    firmware,
 )
 from sluis.sdk.payload import dict_of, json_of, no_such_point, object_of, text_of, wished_switch
+from sluis_drivers.zigbee2mqtt import updates
 from sluis_drivers.zigbee2mqtt.exposes import Leaf, leaves, trimmed
 
 PERMIT_JOIN = Point(kind=Kind.SWITCH, writable=True, category="config", key="permit_join", name="Permit join")
@@ -63,7 +66,9 @@ class Zigbee2Mqtt(Driver):
         match=MqttMatch(
             tuple(f"{base}/bridge/{topic}" for base in ("+", "+/+") for topic in ("state", "info", "devices"))
         ),
-        sources=("zigbee2mqtt.io/guide/usage: MQTT topics and messages, Exposes, Device-Availability (2.1)",),
+        sources=(
+            "zigbee2mqtt.io/guide/usage: MQTT topics and messages, Exposes, Device-Availability, OTA updates (2.1)",
+        ),
         grade=Grade.SILVER,
         acl=(">{id}/#", "<{id}/#"),
     )
@@ -75,6 +80,7 @@ class Zigbee2Mqtt(Driver):
         name = text_of(said.get("name"), MAX_NAME)
         self._is_bridge = not name
         self._leaves: list[Leaf] = leaves(said.get("exposes"))
+        self._updates = bool(name) and said.get("ota") is True
         self._topic = f"{self._base}/{name}" if name else f"{self._base}/bridge"
 
     @classmethod
@@ -98,10 +104,13 @@ class Zigbee2Mqtt(Driver):
             return ()
         if self._is_bridge:
             return (f"{self._topic}/state", f"{self._topic}/info")
-        return (self._topic, f"{self._topic}/availability")
+        answers = updates.topics(self._base) if self._updates else ()
+        return (self._topic, f"{self._topic}/availability", *answers)
 
     def points(self) -> Iterable[Point]:
-        return [PERMIT_JOIN] if self._is_bridge else [leaf.point for leaf in self._leaves]
+        if self._is_bridge:
+            return [PERMIT_JOIN]
+        return [*(leaf.point for leaf in self._leaves), *(updates.POINTS if self._updates else ())]
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         tail = frame.source.removeprefix(self._topic) if self._base else None
@@ -112,6 +121,8 @@ class Zigbee2Mqtt(Driver):
             return [_presence(frame)] if frame.data else []
         if tail == "" and not self._is_bridge:
             return self._state(object_of(frame.data)) if frame.data else []
+        if self._updates and frame.source in updates.topics(self._base):
+            return updates.answered(frame.source.rpartition("/")[2], object_of(frame.data), self.native_id)
         raise NotMine
 
     def _state(self, said: dict[str, Any]) -> list[Decoded]:
@@ -123,12 +134,18 @@ class Zigbee2Mqtt(Driver):
             item = None if value is None else leaf.read(value)
             if item is not None:
                 found.append(item)
-        return found
+        return [*found, *(updates.reported(said.get("update")) if self._updates else ())]
 
     async def perform(self, link: Link, command: Command) -> None:
         if self._is_bridge and command.point == PERMIT_JOIN.key:
             span_s = JOIN_S if wished_switch(command.point, command.value) else 0
             await link.send(msgspec.json.encode({"time": span_s}), to=f"{self._topic}/request/permit_join")
+            return
+        if self._updates and command.point in updates.VERBS:
+            if command.point == firmware.UPDATE.key:
+                firmware.newest_only(command.value)
+            verb = f"device/ota_update/{updates.VERBS[command.point]}"
+            await link.send(updates.request(self.native_id), to=f"{self._base}/bridge/request/{verb}")
             return
         leaf = next((leaf for leaf in self._leaves if leaf.point.key == command.point), None)
         if leaf is None or not leaf.point.writable:
@@ -158,9 +175,10 @@ def _listed(base: str, said: Any) -> list[Sniffed]:
 
 def _device(base: str, ieee: str, name: str, entry: Mapping[str, Any]) -> Announcement:
     definition = dict_of(entry.get("definition"))
+    content = {"base": base, "name": name, "exposes": trimmed(definition.get("exposes"))}
     return Announcement(
         ieee,
-        content={"base": base, "name": name, "exposes": trimmed(definition.get("exposes"))},
+        content=content | ({"ota": True} if definition.get("supports_ota") is True else {}),
         name=name,
         vendor=text_of(definition.get("vendor")) or text_of(entry.get("manufacturer")),
         model=text_of(definition.get("model")) or text_of(entry.get("model_id")),
