@@ -108,7 +108,7 @@ class Repl:
         total = sum(len(part.content) for part in parts)
         done = 0
         async with self._raw() as repl:
-            await repl.run(HELPERS)
+            await _helped(repl)
             right = await self._hashes(repl, parts)
             await self._room(repl, [part for part in parts if right[part.file] != part.sha256])
             for part in parts:
@@ -120,7 +120,7 @@ class Repl:
 
     async def verify(self, parts: Sequence[Part]) -> tuple[Part, ...]:
         async with self._raw() as repl:
-            await repl.run(HELPERS)
+            await _helped(repl)
             there = await self._hashes(repl, parts)
         return tuple(part for part in parts if there[part.file] != part.sha256)
 
@@ -185,6 +185,17 @@ class Repl:
             await repl.run(f"_f.close()\n_r({beside!r})")
         except ProvisionError:
             return
+
+
+async def _helped(repl: RawRepl) -> None:
+    """Our few functions, on the board. BoardRefused where its MicroPython has not what they need."""
+    try:
+        await repl.run(HELPERS)
+    except BoardRefused as error:
+        raise BoardRefused(
+            f"its MicroPython is too old or too small to take files ({error})",
+            hint="Give the board a MicroPython of 1.20 or later, or use another board: sluis bundle images",
+        ) from error
 
 
 def _further(progress: Progress, before: int, total: int, here: int) -> None:
