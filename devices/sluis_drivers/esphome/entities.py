@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sluis.model.units import SWITCHED, TRIGGERED, WORDED
-from sluis.sdk import Implausible, Occurrence, Point, Reading
+from sluis.sdk import Implausible, Occurrence, Point, Reading, Value, firmware
 from sluis.sdk.payload import number_of, text_of
 from sluis_drivers.esphome import parts
 from sluis_drivers.esphome.climate import climate, water_heater
@@ -21,6 +21,7 @@ LOCK, UNLOCK, UNLATCH = 1, 0, 2
 PLAYS = parts.numbered("none", "idle", "playing", "paused", "announcing", "off", "on")
 PLAY_COMMANDS: Mapping[str, int] = {"play": 0, "pause": 1, "stop": 2}
 MUTE, UNMUTE = 3, 4
+INSTALL, CHECK = 1, 2
 ALARMS = parts.numbered(
     "disarmed",
     "armed_home",
@@ -213,9 +214,31 @@ def alarm_control_panel(entity: Entity) -> None:
 
 
 def update(entity: Entity) -> None:
+    """Whether there is a newer version, and under the names that all drivers use what it is and how it is installed.
+
+    A node that updates answers nothing until it has started again; that it failed it says by installing no more."""
     entity.add(read=_newer, quantity="update", category="diagnostic", **SWITCH)
-    entity.add("installed", read=parts.text("current_version"), category="diagnostic", **TEXT)
-    entity.add("latest", read=parts.text("latest_version"), category="diagnostic", **TEXT)
+    entity.parts += [
+        parts.Part(firmware.INSTALLED, parts.text("current_version")),
+        parts.Part(firmware.AVAILABLE, parts.text("latest_version")),
+        parts.Part(firmware.STATE, _installs),
+        parts.Part(firmware.PROGRESS, _done),
+        parts.Part(firmware.UPDATE, write=_install),
+        parts.Part(firmware.CHECK, write=lambda _key, _value: {"command": CHECK}),
+    ]
+
+
+def _installs(point: Point, said: Said) -> Reading:
+    return point(firmware.DOWNLOADING if said.get("in_progress") is True else firmware.IDLE)
+
+
+def _done(point: Point, said: Said) -> Reading | None:
+    return point(number_of(said.get("progress"))) if said.get("has_progress") is True else None
+
+
+def _install(_key: str, value: Value | None) -> dict[str, int]:
+    firmware.newest_only(value)
+    return {"command": INSTALL}
 
 
 def _newer(point: Point, said: Said) -> Reading:
