@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from sluis.model import Refused, UnknownPoint
+from sluis.model.firmware import AVAILABLE_KEY, INSTALLED_KEY, PROGRESS_KEY, STATE_KEY, UPDATE_KEY
 from sluis.sdk import (
     About,
     Announcement,
@@ -64,6 +65,8 @@ COMPONENTS: Mapping[str, Callable[[Options], Entity]] = {
     "device_tracker": simple.device_tracker,
 }
 
+FIRMWARE_KEYS = frozenset({INSTALLED_KEY, AVAILABLE_KEY, STATE_KEY, PROGRESS_KEY, UPDATE_KEY})
+"""A device's first update entity has these points, whatever it is called; no other entity may have them."""
 POINTS_MAX = 500
 """Points of one device; further entities are passed over. A large heat pump has 200."""
 
@@ -186,6 +189,9 @@ class HomeAssistantMqtt(Driver):
                     self.passed_over.append(f"{topic}: more than {POINTS_MAX} points")
                     return
                 key = _free(_key(config, prefix), str(config.get("component", "")), taken)
+                if config.get("component") == "update" and not taken & FIRMWARE_KEYS:
+                    key = "firmware"
+                    taken |= FIRMWARE_KEYS
                 entity = self._entity(topic, Options(config, key, _name(config, called)))
                 if entity is not None:
                     taken.add(key)

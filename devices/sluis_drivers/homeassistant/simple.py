@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sluis.sdk import Implausible, Kind, Occurrence, Point, Reading, Value
+from sluis.sdk import Implausible, Kind, Occurrence, Point, Reading, Value, firmware
 from sluis_drivers.homeassistant.parts import (
     NONE,
     Entity,
@@ -237,23 +237,40 @@ def _presses(options: Options, topic: str, payload: str) -> Write:
 
 
 def update(options: Options) -> Entity:
+    """The firmware points of `sluis.sdk.firmware`, their keys with this entity's in the place of `firmware`; the driver
+    calls a device's first update entity so. That an update failed a device says by installing no more."""
     entity = Entity(options)
     topic, render = options.topic("state_topic"), options.render()
-    declared: dict[str, Any] = {"kind": Kind.TEXT, "category": options.category or "diagnostic"}
-    keys = {name: f"{options.key}_{name}" for name in ("installed", "latest", "progress")}
-    entity.add("installed", part="installed version", **declared)
-    entity.add("latest", part="latest version", **declared)
-    entity.add("progress", part="progress", unit="%", minimum=0, maximum=100, category="diagnostic")
+    keys = {name: f"{options.key}_{name}" for name in ("installed", "available", "state", "progress")}
+    for name, point in (
+        ("installed", firmware.INSTALLED),
+        ("available", firmware.AVAILABLE),
+        ("state", firmware.STATE),
+        ("progress", firmware.PROGRESS),
+    ):
+        called = f"{options.name} {name}" if options.name else ""
+        entity.points.append(point.named(keys[name], name=called, category=options.category or point.category))
     if topic:
         entity.reads.append((topic, lambda incoming: _versions(render(incoming), keys)))
     if latest := options.topic("latest_version_topic"):
         shows = options.render("latest_version_template")
-        entity.reads.append((latest, lambda incoming: _version(keys["latest"], shows(incoming))))
+        entity.reads.append((latest, lambda incoming: _version(keys["available"], shows(incoming))))
     command, payload = options.topic("command_topic"), options.text("payload_install")
     if command and payload:
-        write = _presses(options, command, payload)
-        entity.add("install", part="install", write=write, kind=Kind.TRIGGER, trigger=True, category="config")
+        key = f"{options.key}_update"
+        entity.points.append(firmware.UPDATE.named(key, name=f"{options.name} update" if options.name else ""))
+        entity.writes[key] = _installs(options, command, payload)
     return entity
+
+
+def _installs(options: Options, topic: str, payload: str) -> Write:
+    message = options.message(topic, payload)
+
+    def write(value: Value | None) -> list[Message]:
+        firmware.newest_only(value)
+        return [message]
+
+    return write
 
 
 def _versions(payload: str, keys: dict[str, str]) -> Iterable[Reading]:
@@ -267,10 +284,13 @@ def _versions(payload: str, keys: dict[str, str]) -> Iterable[Reading]:
         yield from _version(keys["installed"], payload)
         return
     yield from _version(keys["installed"], said.get("installed_version"))
-    yield from _version(keys["latest"], said.get("latest_version"))
+    yield from _version(keys["available"], said.get("latest_version"))
     progress = said.get("update_percentage")
     if isinstance(progress, int | float) and not isinstance(progress, bool):
         yield Reading(keys["progress"], progress)
+        yield Reading(keys["state"], firmware.DOWNLOADING)
+    elif "in_progress" in said or "update_percentage" in said:
+        yield Reading(keys["state"], firmware.DOWNLOADING if said.get("in_progress") is True else firmware.IDLE)
 
 
 def _version(key: str, said: Any) -> tuple[Reading, ...]:
