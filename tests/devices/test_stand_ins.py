@@ -48,10 +48,13 @@ class Air:
             self.take(self.stand_in.tick(self.now))
 
     def take(self, messages: Iterable[Message]) -> list[Frame]:
-        frames = [Frame("air", one.topic, one.payload, START, one.retain) for one in messages]
+        """What a broker does for those that are there: a message that it keeps as well comes to them as news."""
+        messages = list(messages)
+        self.retained |= {
+            one.topic: Frame("air", one.topic, one.payload, START, True) for one in messages if one.retain
+        }
+        frames = [Frame("air", one.topic, one.payload, START) for one in messages]
         for frame in frames:
-            if frame.retained:
-                self.retained[frame.source] = frame
             if any(topic_fits(one, frame.source) for one in self.bench.cls.about.match.filters):
                 for item in self.bench.sniff(frame):
                     if isinstance(item, Inquiry):

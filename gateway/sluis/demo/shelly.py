@@ -23,6 +23,12 @@ from sluis.demo.standin import Every, Json, Message, Now, StandIn, message, pars
 
 FIRMWARE = "1.4.4"
 FIRMWARE_ID = f"20241011-114449/{FIRMWARE}-g6d2a586"
+NEWEST = "1.5.1"
+"""What its maker offers."""
+IMAGES = {"http://demo.invalid/plus1pm.zip": "1.6.2"}
+"""Other images there are to download, and the version they hold; anything else is not found."""
+OTA_STEPS = (0, 20, 55, 90)
+"""Per cent of the download, one each second."""
 MAINS_V = 231.0
 POWER_STEP_W = 3.0
 """A change of power larger than this is notified at once."""
@@ -64,6 +70,9 @@ class ShellyPlus1PM(StandIn):
         self.topics = (f">{self.id}/#", ">+/rpc", ">+/+/rpc", *(f"<{each}" for each in self.filters))
         self.will = message(f"{self.id}/online", "false", retain=True, qos=1)
         self.status_ntf = status_ntf
+        self.firmware = FIRMWARE
+        self._ota: tuple[str | None, float, int] | None = None
+        """Version that an update is to (None where the image is not found), when its next step is, and which."""
         self.source = "init"
         self._flip_s: float | None = None
         self._timer: tuple[float, float] | None = None
@@ -92,6 +101,8 @@ class ShellyPlus1PM(StandIn):
         yield message(f"{self.id}/online", "false", retain=True, qos=1)
 
     def tick(self, now: Now) -> Iterable[Message]:
+        if self._ota is not None and now.s >= self._ota[1]:
+            yield from self._updating(*self._ota, now)
         if self._flip_s is not None and now.s >= self._flip_s:
             yield from self._set(not self.load.on, "timer", now)
         watts = self.sees.loads[self.load_name].watts
@@ -101,6 +112,48 @@ class ShellyPlus1PM(StandIn):
             used_wh, self._minute_wh = self.load.energy_wh - self._minute_wh, self.load.energy_wh
             self._minute = [round(used_wh * 1000, 3), *self._minute[:2]]
             yield from self._report_power(now)
+
+    def _updating(self, version: str | None, _due_s: float, step: int, now: Now) -> Iterable[Message]:
+        """One step of an update: the download, its end, the start of the new version."""
+        self._ota = (version, now.s + 1, step + 1)
+        if step < len(OTA_STEPS) and not (version is None and step):
+            percent = OTA_STEPS[step]
+            begins = {"event": "ota_begin", "msg": "Waiting for data"}
+            yield self._event(
+                now,
+                {"event": "ota_progress", "msg": "Waiting for data", "progress_percent": percent} if step else begins,
+            )
+        elif version is None:
+            self._ota = None
+            yield self._event(now, {"event": "ota_error", "msg": "Failed to fetch: HTTP status 404"})
+        elif step == len(OTA_STEPS):
+            yield self._event(now, {"event": "ota_success", "msg": "Update applied, rebooting"})
+        else:
+            self.firmware, self._ota, self._booted_s = version, None, None
+            yield self.will
+            yield from self.connected(now)
+
+    def _event(self, now: Now, said: dict[str, Any]) -> Message:
+        ts = round(now.unix_s, 2)
+        body: Json = {"src": self.id, "dst": f"{self.id}/events", "method": "NotifyEvent"}
+        body["params"] = {"ts": ts, "events": [{"component": "sys", "ts": ts} | said]}
+        return message(f"{self.id}/events/rpc", body, qos=1)
+
+    def _offered(self) -> dict[str, Any]:
+        return {} if self.firmware == NEWEST else {"stable": {"version": NEWEST}}
+
+    def _update(self, params: dict[str, Any], now: Now) -> None:
+        if self._ota is not None:
+            raise RpcError(-108, "Update already in progress!")
+        if isinstance(params.get("url"), str):
+            version = IMAGES.get(params["url"])
+        elif params.get("stage") != "stable":
+            raise RpcError(-103, "Missing or bad argument 'stage'!")
+        elif self.firmware == NEWEST:
+            raise RpcError(-114, "Resource unavailable: no update available")
+        else:
+            version = NEWEST
+        self._ota = (version, now.s + 1, 0)
 
     def _report_power(self, now: Now) -> Iterable[Message]:
         """Power, current and energy: what the meter notifies every minute and on a change."""
@@ -170,6 +223,8 @@ class ShellyPlus1PM(StandIn):
             "shelly.getconfig": lambda: {key: config for key, (_, config) in self._components(now).items()},
             "shelly.getcomponents": lambda: self._get_components(params, now),
             "shelly.listmethods": lambda: {"methods": METHODS},
+            "shelly.checkforupdate": self._offered,
+            "shelly.update": lambda: self._update(params, now),
             "switch.getstatus": lambda: self._one(params, self._switch(now)),
             "switch.getconfig": lambda: self._one(params, self._components(now)["switch:0"][1]),
             "switch.set": lambda: self._switch_set(params, now, notes),
@@ -239,9 +294,13 @@ class ShellyPlus1PM(StandIn):
         }
         return status | {"temperature": {"tC": warm_c, "tF": round(warm_c * 1.8 + 32, 1)}}
 
+    @property
+    def _firmware_id(self) -> str:
+        return FIRMWARE_ID.replace(FIRMWARE, self.firmware)
+
     def _device(self) -> dict[str, Any]:
         info = {"name": self.label, "id": self.id, "mac": self.mac.upper(), "slot": 1, "model": "SNSW-001P16EU"}
-        info |= {"gen": 2, "fw_id": FIRMWARE_ID, "ver": FIRMWARE, "app": "Plus1PM"}
+        info |= {"gen": 2, "fw_id": self._firmware_id, "ver": self.firmware, "app": "Plus1PM"}
         return info | {"auth_en": False, "auth_domain": None}
 
     def _components(self, now: Now) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
@@ -249,8 +308,14 @@ class ShellyPlus1PM(StandIn):
         up_s = int(now.s - (self._booted_s or now.s))
         system = {"mac": self.mac.upper(), "restart_required": False, "time": now.at.strftime("%H:%M")}
         system |= {"unixtime": int(now.unix_s), "uptime": up_s, "ram_size": 260128, "ram_free": 144752}
-        system |= {"fs_size": 393216, "fs_free": 135168, "cfg_rev": 12, "kvs_rev": 0, "available_updates": {}}
-        device = {"name": self.label, "mac": self.mac.upper(), "fw_id": FIRMWARE_ID, "discoverable": True}
+        system |= {
+            "fs_size": 393216,
+            "fs_free": 135168,
+            "cfg_rev": 12,
+            "kvs_rev": 0,
+            "available_updates": self._offered(),
+        }
+        device = {"name": self.label, "mac": self.mac.upper(), "fw_id": self._firmware_id, "discoverable": True}
         relay = {"id": 0, "name": self.label, "in_mode": "follow", "initial_state": "restore_last", "auto_on": False}
         relay |= {"auto_on_delay": 60.0, "auto_off": False, "auto_off_delay": 60.0, "power_limit": 4480}
         mqtt = {
@@ -288,5 +353,5 @@ class ShellyPlus1PM(StandIn):
 METHODS = [
     "Switch.GetConfig", "Switch.GetStatus", "Switch.Set", "Switch.Toggle", "Input.GetStatus", "Mqtt.GetConfig",
     "Mqtt.GetStatus", "Mqtt.SetConfig", "Sys.GetStatus", "Shelly.GetComponents", "Shelly.GetConfig",
-    "Shelly.GetDeviceInfo", "Shelly.GetStatus", "Shelly.ListMethods",
+    "Shelly.CheckForUpdate", "Shelly.GetDeviceInfo", "Shelly.GetStatus", "Shelly.ListMethods", "Shelly.Update",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ announces itself on `tasmota/discovery/<MAC>/`), as Tasmota 13 behaves.
     tele/<t>/LWT      Online | Offline, retained        tele/<t>/STATE, tele/<t>/SENSOR  every TelePeriod
     cmnd/<t>/<Name>   a command                         stat/<t>/RESULT, stat/<t>/POWER  its answer
     stat/<t>/STATUS<n>  answers to `Status n`
+    cmnd/<t>/OtaUrl, cmnd/<t>/Upgrade   stat/<t>/UPGRADE says how it ended; then it starts again
 
 It publishes with QoS 0, always: the firmware knows no other.
 """
@@ -20,6 +21,12 @@ from sluis.demo.office import Load, Office
 from sluis.demo.standin import Every, Message, Now, StandIn, message
 
 VERSION = "13.4.0(release-tasmota)"
+OTA_URL = "http://ota.tasmota.com/tasmota/release/tasmota.bin.gz"
+IMAGES = {OTA_URL: "14.2.0(release-tasmota)", "http://demo.invalid/tasmota.bin.gz": "14.3.0(release-tasmota)"}
+"""What there is to download, and the version it holds; anything else is not found."""
+OTA_S = 8.0
+"""How long the download takes, during which the device answers to nothing."""
+RESTART_S = 3.0
 DISCOVERY_DELAY_S = 10.0
 """The firmware waits this long after connecting before it announces itself."""
 BACKLOG_PAUSE_S = 0.2
@@ -68,6 +75,10 @@ class TasmotaPlug(StandIn):
         self._later: list[tuple[float, str, str]] = []
         self._announce_s: float | None = None
         self._shown_w = -1.0
+        self.version = VERSION
+        self.ota_url = OTA_URL
+        self._ota_s: float | None = None
+        self._restart_s: float | None = None
 
     @property
     def load(self) -> Load:
@@ -88,7 +99,7 @@ class TasmotaPlug(StandIn):
             {
                 "Info1": {
                     "Module": "Sonoff S31",
-                    "Version": VERSION,
+                    "Version": self.version,
                     "FallbackTopic": f"cmnd/{self.client_id}_fb/",
                     "GroupTopic": "cmnd/tasmotas/",
                 }
@@ -102,6 +113,9 @@ class TasmotaPlug(StandIn):
         yield from self._power()
 
     def tick(self, now: Now) -> Iterable[Message]:
+        if self._ota_s is not None or self._restart_s is not None:
+            yield from self._updating(now)
+            return
         if self._announce_s is not None and now.s >= self._announce_s:
             self._announce_s = None
             yield from self._discovery(now)
@@ -113,6 +127,20 @@ class TasmotaPlug(StandIn):
             yield self._sensor(now, period=True)
         elif self._power_jumped():
             yield self._sensor(now, period=False)
+
+    def _updating(self, now: Now) -> Iterable[Message]:
+        """The download, which holds up everything else; then, where it worked, a start as the new version."""
+        if self._ota_s is not None and now.s >= self._ota_s:
+            self._ota_s = None
+            fetched = IMAGES.get(self.ota_url)
+            said = "Failed File Not Found (404)" if fetched is None else "Successful. Restarting"
+            yield message(f"stat/{self.topic}/UPGRADE", {"Upgrade": said})
+            if fetched is not None:
+                self.version, self._restart_s = fetched, now.s + RESTART_S
+        elif self._restart_s is not None and now.s >= self._restart_s:
+            self._restart_s = self._booted_s = None
+            yield self.will
+            yield from self.connected(now)
 
     def _power_jumped(self) -> bool:
         """PowerDelta 20 %: the firmware reports a large change at once."""
@@ -188,7 +216,7 @@ class TasmotaPlug(StandIn):
             "ofln": "Offline",
             "onln": "Online",
             "state": ["OFF", "ON", "TOGGLE", "HOLD"],
-            "sw": VERSION.split("(")[0],
+            "sw": self.version.split("(")[0],
             "t": self.topic,
             "ft": "%prefix%/%topic%/",
             "tp": ["cmnd", "stat", "tele"],
@@ -212,6 +240,8 @@ class TasmotaPlug(StandIn):
     # --- what it answers -------------------------------------------------------------------------
 
     def received(self, topic: str, payload: bytes, now: Now) -> Iterable[Message]:
+        if self._ota_s is not None or self._restart_s is not None:
+            return ()
         name = topic.rpartition("/")[2]
         return self._command(name, payload.decode("utf-8", "replace"), now)
 
@@ -223,6 +253,8 @@ class TasmotaPlug(StandIn):
             "status": self._on_status,
             "state": lambda _words, then: [self._result(self._state(then))],
             "teleperiod": self._on_tele_period,
+            "otaurl": self._on_ota_url,
+            "upgrade": self._on_upgrade,
             "backlog": self._on_backlog,
             "backlog0": self._on_backlog,
             "friendlyname": lambda _words, _then: [self._result({"FriendlyName1": self.friendly_name})],
@@ -255,6 +287,17 @@ class TasmotaPlug(StandIn):
             self._tele = Every(self.tele_period_s, first_s=1.0)
         yield self._result({"TelePeriod": self.tele_period_s})
 
+    def _on_ota_url(self, words: str, now: Now) -> Iterable[Message]:
+        if words:
+            self.ota_url = OTA_URL if words == "1" else words
+        yield self._result({"OtaUrl": self.ota_url})
+
+    def _on_upgrade(self, words: str, now: Now) -> Iterable[Message]:
+        if words != "1":
+            return [self._result({"Upgrade": f"1 or >{self.version} to upgrade"})]
+        self._ota_s = now.s + OTA_S
+        return [self._result({"Upgrade": f"Version {self.version} from {self.ota_url}"})]
+
     def _on_backlog(self, words: str, now: Now) -> Iterable[Message]:
         wished = [piece.strip() for piece in words.split(";") if piece.strip()][:BACKLOG_LIMIT]
         for position, piece in enumerate(wished):
@@ -276,7 +319,7 @@ class TasmotaPlug(StandIn):
         sensors = {"StatusSNS": {"Time": now.local, "ENERGY": self._energy()}}
         status = {"Module": 41, "DeviceName": self.friendly_name, "FriendlyName": [self.friendly_name]}
         status |= {"Topic": self.topic, "ButtonTopic": "0", "Power": str(power), "PowerOnState": 3, "LedState": 1}
-        firmware = {"Version": VERSION, "BuildDateTime": "2024-02-14T16:06:27", "Core": "2_7_6", "SDK": "2.2.2"}
+        firmware = {"Version": self.version, "BuildDateTime": "2024-02-14T16:06:27", "Core": "2_7_6", "SDK": "2.2.2"}
         network = {"Hostname": self._hostname, "IPAddress": self._ip, "Gateway": "192.168.30.1"}
         network |= {"Subnetmask": "255.255.255.0", "Mac": ":".join(self.mac[i : i + 2] for i in range(0, 12, 2))}
         prm = {"Baudrate": 115200, "SerialConfig": "8N1", "GroupTopic": "tasmotas", "RestartReason": "Power On"}
