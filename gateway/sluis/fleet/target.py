@@ -26,7 +26,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """MicroPython's version."""
     tags: tuple[str, ...] = ()
     pair: str = ""
-    """Those with the same word here are never under way together: what stands in for each other."""
+    """Those with the same word here stand in for each other: they are in different waves, where there are as many."""
     online: bool = True
     battery_percent: float | None = None
     rssi_dbm: float | None = None
