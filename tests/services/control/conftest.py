@@ -50,6 +50,8 @@ class Plug(Driver):
     mode = Point(kind=Kind.CHOICE, options=("auto", "off"), writable=True)
     label = Point(kind=Kind.TEXT, writable=True)
     press = Point(kind=Kind.TRIGGER, writable=True)
+    firmware_update = Point(kind=Kind.TRIGGER, writable=True)
+    renew = Point("update", kind=Kind.TRIGGER, writable=True)
     screen = Point(kind=Kind.SWITCH, writable=True, settles_s=60)
     blind = Point("", kind=Kind.SWITCH, writable=True, meta={"optimistic": True})
 

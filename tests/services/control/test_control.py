@@ -100,6 +100,22 @@ async def test_a_role_holds_in_its_areas_only(site: Site) -> None:
     await site.submit("lamp", True, actor=Actor("person", "piet", Role.OPERATOR, frozenset({"Office"})))
 
 
+@pytest.mark.parametrize("point", ["firmware_update", "renew"])
+async def test_only_a_technician_or_a_rollout_updates_a_devices_firmware(site: Site, point: str) -> None:
+    refused = [
+        Actor("person", "anna", Role.OPERATOR),
+        Actor("script", "night", Role.ADMIN),
+        Actor("rule", "frost", Role.ADMIN),
+        Actor("upstream", "homeassistant", Role.ADMIN),
+    ]
+    for actor in refused:
+        with pytest.raises(Refused, match="may not update the firmware"):
+            await site.control.submit("plug-1", point, None, actor)
+    for actor in (Actor("person", "bert", Role.TECHNICIAN), Actor("system", "rollout 7", Role.ADMIN)):
+        receipt = await site.control.submit("plug-1", point, None, actor)
+        assert (await site.control.outcome(receipt.command.id)).stage is Stage.DONE
+
+
 async def test_an_unreachable_device_is_said_to_be_so_at_once(site: Site) -> None:
     twin = site.register.twin("plug-1")
     twin.presence(Presence(Availability.OFFLINE, reason="will"), site.clock.stamp())
