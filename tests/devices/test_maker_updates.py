@@ -6,13 +6,15 @@ import random
 from typing import Any
 
 import pytest
-from tests.devices.test_stand_ins import Air, shelly, tasmota
+from tests.devices.test_stand_ins import Air, shelly, tasmota, zigbee
 
 from sluis.demo.office import small_office
+from sluis.demo.zigbee2mqtt import Bulb, Zigbee2Mqtt
 from sluis.model import Refused
 from sluis.sdk import Driver
 from sluis_drivers.shelly.gen2 import ShellyGen2
 from sluis_drivers.tasmota.device import Tasmota
+from sluis_drivers.zigbee2mqtt.bridge import Zigbee2Mqtt as Zigbee2MqttDriver
 
 PLUG, RELAY = "D8BFC01A2B3C", "shellyplus1pm-a8032ab12345"
 FAMILIES = [
@@ -76,3 +78,27 @@ def test_a_shelly_says_what_is_newer_and_refuses_what_is_not() -> None:
     ]
     with pytest.raises(Refused, match="no update available"):
         air.command(RELAY, "firmware_update", None)
+
+
+def test_a_bridge_updates_its_bulb_or_says_why_not() -> None:
+    air = started(zigbee, Zigbee2MqttDriver)
+    bridge = air.stand_in
+    assert isinstance(bridge, Zigbee2Mqtt)
+    bulb = next(one for one in bridge.devices.values() if isinstance(one, Bulb))
+    updatable = [d.native_id for d in air.drivers() if "firmware_update" in {p.key for p in d.points()}]
+    assert updatable == [bulb.ieee]
+    air.command(bulb.ieee, "firmware_check", None)
+    assert air.latest(bulb.ieee)["firmware_available"] == "587880003"
+    bulb.deaf = True
+    air.command(bulb.ieee, "firmware_update", None)
+    air.pass_time(30)
+    assert air.latest(bulb.ieee)["firmware_state"] == "failed"
+    assert "didn't respond" in str(air.latest(bulb.ieee)["firmware_reason"])
+    air.said.clear()
+    air.command(bulb.ieee, "firmware_update", None)
+    air.pass_time(30)
+    assert states(air) == ["downloading", "idle"]
+    assert air.latest(bulb.ieee)["firmware_installed"] == "587880003"
+    air.command(bulb.ieee, "firmware_update", None)
+    air.pass_time(5)
+    assert "No image" in str(air.latest(bulb.ieee)["firmware_reason"])

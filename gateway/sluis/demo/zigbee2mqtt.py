@@ -24,6 +24,11 @@ REPORT_S = 15.0
 """How often the demo's sensors report. Real ones do so on change, or once an hour at the latest; a demo must live."""
 
 
+NEWEST = 587880003
+"""File version of the bulb's newest image; the demo's bridge has no other."""
+OTA_STEPS = (0.0, 30.0, 65.0, 99.0)
+"""Per cent of an update over the air, one each second. Real ones take half an hour."""
+
 ACCESS_BITS = {"set": 2, "get": 4}
 """Bits of `access` (1: published)."""
 
@@ -100,13 +105,27 @@ class Bulb(ZigbeeDevice):
     def __init__(self, ieee: str, name: str, bridge: Zigbee2Mqtt) -> None:
         super().__init__(ieee, name, bridge)
         self.color_temp = 370
+        self.version = 587814449
+        self.latest = self.version
+        """What the bridge knows of; it looks when it is asked."""
+        self.ota: tuple[Any, float, int] | None = None
+        """While an update runs: its request, when its next step is, and which."""
+        self.deaf = False
+        """It does not answer to the next update."""
+
+    def update(self) -> dict[str, Any]:
+        said: Json = {"installed_version": self.version, "latest_version": self.latest}
+        if self.ota is not None:
+            at = OTA_STEPS[min(self.ota[2], len(OTA_STEPS) - 1)]
+            return said | {"state": "updating", "progress": at, "remaining": round(100 - at)}
+        return said | {"state": "idle" if self.version == self.latest else "available"}
 
     def measure(self) -> dict[str, Any]:
         lamp = self.bridge.sees.loads["bulb light"]
         measured = {"state": "ON" if lamp.on else "OFF", "brightness": round(lamp.level * 254)}
         measured |= {"color_temp": self.color_temp, "color_mode": "color_temp", "power_on_behavior": "previous"}
         return measured | {
-            "update": {"installed_version": 587814449, "latest_version": 587814449, "state": "idle"},
+            "update": self.update(),
             "linkquality": self.quality,
         }
 
@@ -227,6 +246,8 @@ class Zigbee2Mqtt(StandIn):
             yield self._info()
         moved, self._window_open = self._window_open != self.sees.door_open, self.sees.door_open
         for device in self.devices.values():
+            if isinstance(device, Bulb) and device.ota is not None and now.s >= device.ota[1]:
+                yield from self._updating(device, *device.ota, now)
             if device.every.due(now.s) or (moved and isinstance(device, Contact)):
                 yield self._report(device, device.measure())
 
@@ -269,8 +290,12 @@ class Zigbee2Mqtt(StandIn):
         handlers: dict[str, Callable[[Any, Now], tuple[dict[str, Any], list[Message]]]] = {
             "permit_join": self._permit_join,
             "device/rename": self._rename,
+            "device/ota_update/check": self._ota_check,
             "health_check": lambda _asked, _now: ({"healthy": True}, []),
         }
+        if kind == "device/ota_update/update":
+            yield from self._ota_update(asked, now)
+            return
         handler = handlers.get(kind)
         if handler is None:
             return
@@ -316,6 +341,54 @@ class Zigbee2Mqtt(StandIn):
             self._publish(found),
         ]
         return {"from": was, "to": found.name, "homeassistant_rename": bool(asked.get("homeassistant_rename"))}, notes
+
+    def _renewable(self, asked: Any) -> Bulb:
+        wished = asked.get("id") if isinstance(asked, dict) else asked
+        found = next((d for d in self.devices.values() if wished in (d.name, d.ieee)), None)
+        if found is None:
+            raise RequestError(f"Device '{wished}' does not exist")
+        if not isinstance(found, Bulb):
+            raise RequestError(f"Device '{found.name}' does not support OTA updates")
+        if found.ota is not None:
+            raise RequestError(f"Update or check for update already in progress for '{found.name}'")
+        return found
+
+    def _ota_check(self, asked: Any, now: Now) -> tuple[dict[str, Any], list[Message]]:
+        bulb = self._renewable(asked)
+        bulb.latest = NEWEST
+        said = {"id": bulb.ieee, "update_available": bulb.version != bulb.latest}
+        return said, [self._report(bulb, bulb.measure())]
+
+    def _ota_update(self, asked: Any, now: Now) -> Iterable[Message]:
+        """Answered when it is over; a refusal at once."""
+        try:
+            bulb = self._renewable(asked)
+        except RequestError as error:
+            yield self._ota_answer(asked, error=str(error))
+            return
+        bulb.latest, bulb.ota = NEWEST, (asked, now.s + 1, 0)
+        yield self._report(bulb, bulb.measure())
+
+    def _updating(self, bulb: Bulb, asked: Any, _due_s: float, step: int, now: Now) -> Iterable[Message]:
+        if bulb.deaf or bulb.version == NEWEST:
+            why = "Device didn't respond to OTA request" if bulb.deaf else "No image currently available"
+            bulb.ota, bulb.deaf = None, False
+            yield self._report(bulb, bulb.measure())
+            yield self._ota_answer(asked, error=f"Update of '{bulb.name}' failed ({why})")
+        elif step + 1 < len(OTA_STEPS):
+            bulb.ota = (asked, now.s + 1, step + 1)
+            yield self._report(bulb, bulb.measure())
+        else:
+            bulb.ota, bulb.version = None, NEWEST
+            yield self._report(bulb, bulb.measure())
+            yield self._devices()
+            yield self._ota_answer(asked, {"id": bulb.ieee, "to": {"software_build_id": "1.0.021"}})
+
+    def _ota_answer(self, asked: Any, content: dict[str, Any] | None = None, error: str = "") -> Message:
+        said: Json = {"data": content or {}, "status": "error" if error else "ok"} | ({"error": error} if error else {})
+        if isinstance(asked, dict) and "transaction" in asked:
+            said["transaction"] = asked["transaction"]
+        return message(f"{BASE}/bridge/response/device/ota_update/update", said)
 
     # --- what it is ------------------------------------------------------------------------------
 
