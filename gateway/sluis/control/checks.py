@@ -20,7 +20,7 @@ from sluis.model import (
     Role,
     Value,
 )
-from sluis.model.firmware import UPDATE_KEY
+from sluis.model.firmware import starts_update
 from sluis.rules.agreement import is_number
 from sluis.twins import Twin
 
@@ -65,7 +65,7 @@ def check_actor(actor: Actor, device: Device) -> None:
 def check_firmware(actor: Actor, device: Device, point: Point) -> None:
     """Only a person, a token or a rollout starts an update of a device's own firmware, and only as a technician; by the
     device's own update button (quantity `update`) as well."""
-    if point.key != UPDATE_KEY and not (point.kind is Kind.TRIGGER and point.quantity == "update"):
+    if not starts_update(point):
         return
     if actor.kind not in ("person", "token", "system") or not actor.may(Role.TECHNICIAN, device.area):
         raise Refused(

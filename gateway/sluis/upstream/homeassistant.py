@@ -38,6 +38,7 @@ from sluis.model import (
     SluisError,
     UnknownDevice,
 )
+from sluis.model.firmware import starts_update
 from sluis.runtime import Bus, Clock
 from sluis.upstream.ports import Commands, Devices, PublisherLink
 from sluis.upstream.settings import HomeAssistantSettings
@@ -178,7 +179,9 @@ class HomeAssistant:
         if not self._is_ours(device):
             self._withdraw(key, {})
             return
-        points = [self._with_event_types(key, point) for point in self._devices.points(key).values()]
+        # What another system may not start (`sluis.control.checks`) it is not offered either.
+        offered = [point for point in self._devices.points(key).values() if not starts_update(point)]
+        points = [self._with_event_types(key, point) for point in offered]
         parent = device.parent if self._is_published(device.parent) else ""
         made = payload.messages(device, points, parent, self._layout, device_form=self.settings.device_form)
         configs = {topic: msgspec.json.encode(config) for topic, config in made.items()}
