@@ -238,3 +238,33 @@ async def test_a_retired_node_is_left_alone(gateway: Gateway, node: Node, eventu
     node.tell(pb.SwitchStateResponse(key=2, state=True))
     await asyncio.sleep(0)
     assert gateway.link.health().received == frames
+
+
+async def test_a_node_updates_itself_and_comes_back_as_the_new_version(
+    gateway: Gateway, eventually: Eventually
+) -> None:
+    def state(version: str, **more: Any) -> Any:
+        return pb.UpdateStateResponse(key=9, current_version=version, latest_version="1.1", **more)
+
+    def install(said: Any) -> list[Any]:
+        return [state("1.0", in_progress=True, has_progress=True, progress=30)] if said.command == 1 else []
+
+    entities = [pb.ListEntitiesUpdateResponse(object_id="firmware", key=9, name="Firmware", device_class="firmware")]
+    node = Node(entities, [state("1.0")], install)
+    await node.start()
+    try:
+        gateway.adopt(f"127.0.0.1:{node.port}")
+        await eventually(lambda: gateway.readings.get("firmware_installed") == "1.0")
+        assert (gateway.readings["firmware_available"], gateway.readings["firmware_state"]) == ("1.1", "idle")
+        await gateway.command("firmware_check", None)
+        await gateway.command("firmware_update", None)
+        await eventually(lambda: gateway.readings["firmware_state"] == "downloading")
+        assert [said.command for said in node.commands] == [2, 1]
+        assert gateway.readings["firmware_progress"] == 30
+        await node.stop()
+        node.hold(state("1.1"))
+        await node.start()
+        await eventually(lambda: gateway.readings["firmware_installed"] == "1.1")
+        assert gateway.readings["firmware_state"] == "idle"
+    finally:
+        await node.stop()
