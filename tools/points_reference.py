@@ -32,6 +32,22 @@ for programs. A device may offer a unit that stands nowhere here: its point then
 | `category` | empty for what a person looks at first; `config` or `diagnostic` for the rest |
 | `proof` | the point that shows the effect of a command on this one, such as the power drawn |
 
+## A device's own firmware
+
+Where a device can be updated by its own protocol, these points have the same keys whatever it is:
+
+| point | what it is |
+|---|---|
+| `firmware_installed` | the version that runs |
+| `firmware_available` | the newest that is offered; empty or the same when there is nothing newer |
+| `firmware_state` | `idle`, `scheduled`, `downloading`, `installing` or `failed` |
+| `firmware_progress` | of the download, in % |
+| `firmware_reason` | why the last one failed |
+| `firmware_update` | starts one: without a value the newest that is offered, with a URL that image |
+| `firmware_check` | looks for a newer version |
+
+Only a technician or a rollout can write `firmware_update`.
+
 ## What goes with a value
 
 | quality | meaning |
