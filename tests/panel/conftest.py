@@ -21,7 +21,8 @@ from sluis.app.node_updates import NodeUpdates
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
 from sluis.app.releases import Releases
-from sluis.app.rollouts import NodeCarrier, NodeSite, RolloutFiles
+from sluis.app.rollout_devices import DeviceCarrier
+from sluis.app.rollouts import NodeCarrier, RolloutFiles, Targets
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.control import Control
@@ -401,8 +402,8 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
         MqttLink(MqttSettings(port=1), clock), nodes, supply.usable, audit, clock, folder / "node-updates.json"
     )
     rollouts = Rollouts(
-        NodeSite(enrolment, updates, register, alerts, supply.usable, clock),
-        {"node": NodeCarrier(updates)},
+        Targets(enrolment, updates, register, alerts, supply.usable, clock),
+        {"node": NodeCarrier(updates), "device": DeviceCarrier(control)},
         RolloutFiles(folder / "rollouts"),
         audit,
         clock,

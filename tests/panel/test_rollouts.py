@@ -40,11 +40,11 @@ async def test_a_rollout_is_shown_with_each_node_paused_and_ended(site: Site, ad
     ]
     shown = (await admin.get(f"/rollouts/{ID}")).text
     assert "any-0.3.0-14.sluis" in shown and f"/devices/sluis-node-{PICO}" in shown
-    assert (await admin.post(f"/api/v1/rollouts/{ID}/resume", json={})).status_code == 403, "it is not paused"
     assert (await admin.post(f"/rollouts/{ID}/pause")).status_code == 303
     assert held.rollout(ID).phase == "paused"
     ended = (await admin.post(f"/api/v1/rollouts/{ID}/abort", json={"reason": "enough"})).json()
     assert (ended["phase"], ended["counts"]) == ("aborted", {"left": 2})
+    assert (await admin.post(f"/api/v1/rollouts/{ID}/resume", json={})).status_code == 403, "it has ended"
     actions = [one["action"] for one in (await admin.get(f"/api/v1/audit?object={ID}")).json()["items"]]
     assert {"rollout.pause", "rollout.abort", "rollout.step"} <= set(actions)
 

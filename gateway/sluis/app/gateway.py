@@ -38,7 +38,8 @@ from sluis.app.places import Places
 from sluis.app.publishing import Publishing
 from sluis.app.recordings import Recordings
 from sluis.app.releases import Releases
-from sluis.app.rollouts import NodeCarrier, NodeSite, RolloutFiles
+from sluis.app.rollout_devices import DeviceCarrier
+from sluis.app.rollouts import NodeCarrier, RolloutFiles, Targets
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.app.system import System
@@ -365,10 +366,10 @@ class Gateway:
 
     def _rollouts(self, nodes: Enrolment | None, supply: Supply) -> Rollouts:
         updates = self.node_updates
-        site = NodeSite(nodes, updates, self.register, self.watch.alerts, supply.usable, self.clock)
+        site = Targets(nodes, updates, self.register, self.watch.alerts, supply.usable, self.clock)
         made = Rollouts(
             site,
-            {"node": NodeCarrier(updates)},
+            {"node": NodeCarrier(updates), "device": DeviceCarrier(self.control)},
             RolloutFiles(self.places.root / "rollouts"),
             self.audit,
             self.clock,

@@ -12,12 +12,13 @@ from pathlib import Path
 import msgspec
 
 from sluis.app.node_updates import NodeUpdates
-from sluis.fleet import Release, Rollout, Seen, Target
+from sluis.app.rollout_devices import DeviceSite
+from sluis.fleet import Release, Rollout, Seen, Target, Told
+from sluis.intake import Register
 from sluis.links.files import write_whole
 from sluis.model import Actor, LinkError, SluisError
-from sluis.model.nodes import Node, NodeState
-from sluis.model.readings import Availability
-from sluis.panel.ports import Nodes, Register
+from sluis.model.nodes import NODE_ID, Node, NodeState
+from sluis.panel.ports import Nodes
 from sluis.runtime import Clock
 from sluis.updates import Reply
 from sluis.watch.alerts import Alerts
@@ -31,8 +32,8 @@ KEPT = 50
 """Rollouts that are kept; each of a hundred nodes has some 40 kB."""
 
 
-class NodeSite:
-    """Implements `Site` for nodes that have proven themselves."""
+class Targets:
+    """Implements `Site`: nodes that have proven themselves, and devices whose firmware their driver can update."""
 
     def __init__(
         self,
@@ -50,17 +51,17 @@ class NodeSite:
         self._bundles = bundles
         self._clock = clock
         self._families = {one.key: one.family for one in profiles().values()}
-        self._devices: dict[str, str] = {}
-        """Node -> the device that it is."""
+        self._others = DeviceSite(register)
 
     async def targets(self) -> Sequence[Target]:
+        return [*await self._node_targets(), *await self._others.targets()]
+
+    async def _node_targets(self) -> Sequence[Target]:
         nodes = [one for one in await self._nodes.nodes() if one.state is NodeState.PROVEN] if self._nodes else []
         return [self._target(one) for one in nodes]
 
     def _target(self, node: Node) -> Target:
         device = self._nodes.device(node.id) if self._nodes is not None else None
-        if device is not None:
-            self._devices[node.id] = device.key
         said = self._updates.of(node.id)
         return Target(
             key=node.id,
@@ -75,11 +76,18 @@ class NodeSite:
             rssi_dbm=node.rssi_dbm,
         )
 
-    def _online(self, node_id: str) -> bool:
-        key = self._devices.get(node_id, "")
-        return bool(key) and self._register.twin(key).availability is Availability.ONLINE
+    def _device(self, key: str) -> str:
+        """The device that a node is; a device itself."""
+        found = self._nodes.device(key) if self._nodes is not None and NODE_ID.fullmatch(key) else None
+        return found.key if found is not None else key
+
+    def _online(self, key: str) -> bool:
+        device = self._device(key)
+        return self._others.has(device) and self._others.online(device)
 
     async def release(self, name: str) -> Release:
+        if not name.endswith(".sluis"):
+            return await self._others.release(name)
         told = (await self._bundles(name)).manifest
         return Release(
             name=name,
@@ -94,9 +102,12 @@ class NodeSite:
     def seen(self, key: str, at_s: float) -> Seen | None:
         if not self._online(key):
             return None
-        device = self._devices[key]
+        device = self._device(key)
         counts = Counter(one.device for one in self._alerts.now() if one.open)
         return Seen(at_s=at_s, key=key, alerts=counts[device])
+
+    def told(self, key: str, at_s: float) -> Told | None:
+        return None if NODE_ID.fullmatch(key) else self._others.told(key, at_s)
 
     def now(self) -> tuple[int, int]:
         at = datetime.fromtimestamp(self._clock.stamp().at_us / 1e6, UTC).astimezone()

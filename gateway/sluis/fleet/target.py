@@ -20,6 +20,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     sequence: int = 0
     """Of the release that runs; 0 where there is none."""
+    offers: str = ""
+    """The newest version that its maker offers it, where it says so."""
     floor: int = 0
     """The highest sequence that it ever confirmed."""
     runtime: str = ""
@@ -40,7 +42,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """What is rolled out."""
 
     name: str
-    """Of the imported bundle; for other makers' devices the version, or where their firmware lies."""
+    """Of the imported bundle; for other makers' devices driver, version and perhaps address."""
     version: str
     sequence: int = 0
     """0 where the maker's versions have no order that we know."""
@@ -52,6 +54,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     least: int = 0
     """The sequence that must run before; 0 for any."""
     size_bytes: int = 0
+    url: str = ""
+    """Where a device of another maker fetches it; "" for what its maker offers."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,6 +100,7 @@ def preflight(one: Target, release: Release, bounds: Bounds) -> str:
         "kind": one.kind != release.kind,
         "board": bool(release.boards) and not {one.board, one.family} & set(release.boards),
         "has-it": one.version == release.version and one.sequence == release.sequence,
+        "not-offered": release.kind != "node" and not release.url and one.offers != release.version,
         "rollback": bool(release.sequence) and release.sequence <= one.floor,
         "step-missing": one.sequence < release.least,
         "runtime": bool(release.runtime and one.runtime) and older(one.runtime, release.runtime),

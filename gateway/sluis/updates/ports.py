@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from sluis.fleet import Release, Rollout, Seen, Target
+from sluis.fleet import Release, Rollout, Seen, Target, Told
 from sluis.model import Actor
 
 
@@ -30,6 +30,9 @@ class Site(Protocol):
 
     def seen(self, key: str, at_s: float) -> Seen | None:
         """How a target does; None for one that is not heard of."""
+
+    def told(self, key: str, at_s: float) -> Told | None:
+        """What a target says of itself now; None for one that tells by itself, or is out of reach."""
 
     def now(self) -> tuple[int, int]:
         """Day of the week (0 is Monday) and minute of the day, in the site's time."""

@@ -173,6 +173,9 @@ class Rollouts:
 
     async def _look(self, rollout: Rollout, at_s: float) -> None:
         for key in rollout.members:
+            told = self._site.told(key, at_s)
+            if told is not None:
+                await self._step(rollout, told)
             seen = self._site.seen(key, at_s)
             if seen is not None:
                 await self._step(rollout, seen)
@@ -197,7 +200,7 @@ class Rollouts:
             await self._audit.record(SYSTEM, "rollout.step", rollout.plan.id, detail)
 
     async def _carry(self, rollout: Rollout, order: Order) -> None:
-        carrier = self._carriers[rollout.plan.release.kind]
+        carrier = self._carriers["node" if rollout.plan.release.kind == "node" else "device"]
         actor = Actor("system", f"rollout {rollout.plan.id}", SYSTEM.role)
         try:
             if order.do == "offer":

@@ -27,7 +27,8 @@ from sluis.app.node_pages import Pages
 from sluis.app.node_updates import NodeUpdates
 from sluis.app.nodes import NodeDevices
 from sluis.app.papers import build_papers
-from sluis.app.rollouts import NodeCarrier, NodeSite, RolloutFiles
+from sluis.app.rollout_devices import DeviceCarrier
+from sluis.app.rollouts import NodeCarrier, RolloutFiles, Targets
 from sluis.app.scanning import Scanning
 from sluis.app.supply import Supply
 from sluis.control import Control
@@ -667,8 +668,14 @@ async def serve(folder: Path, *, users: bool) -> None:
         Pages(register, nodes, bus, clock, folder / "node-pages.json"),
     )
     updates = NodeUpdates(MqttLink(MqttSettings(port=1), clock), nodes, supply.usable, audit, clock, folder / "up.json")
-    node_site = NodeSite(enrolment, updates, register, alerts, supply.usable, clock)  # type: ignore[arg-type]
-    rollouts = Rollouts(node_site, {"node": NodeCarrier(updates)}, RolloutFiles(folder / "rollouts"), audit, clock)
+    node_site = Targets(enrolment, updates, register, alerts, supply.usable, clock)  # type: ignore[arg-type]
+    rollouts = Rollouts(
+        node_site,
+        {"node": NodeCarrier(updates), "device": DeviceCarrier(control)},
+        RolloutFiles(folder / "rollouts"),
+        audit,
+        clock,
+    )
     await with_a_rollout(rollouts, clock.stamp().at_us / 1e6)
     house = House(
         clock=clock,

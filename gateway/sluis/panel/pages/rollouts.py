@@ -71,6 +71,7 @@ WHY = {
     "rollback": N_("has left this version behind"),
     "step-missing": N_("needs another version first"),
     "rollout": N_("is in another rollout"),
+    "not-offered": N_("is not offered this version by its maker"),
 }
 """By code: of those that failed, and of those that are left out."""
 
