@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from sluis.fleet import Plan, Release, begin
-from sluis.model import Role
+from sluis.fleet import Plan, Promise, Release, begin
+from sluis.model import Quality, Role
+from sluis.model.readings import Availability
+from sluis.twins.twin import Reported
 from sluis.updates import Rollouts
 from tests.panel.conftest import Browser, Site
 
@@ -84,3 +87,19 @@ async def test_it_survives_a_restart_and_goes_on(
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_one_that_breaks_what_its_update_promises_goes_back(site: Site, admin: Browser) -> None:
+    key = await site.node(PICO, adopt=True)
+    held = a_rollout(site)
+    made = held.rollout(ID)
+    made.plan = msgspec.structs.replace(made.plan, promise=Promise(free_bytes=60_000))
+    await held.told(PICO, "0.3.0", 14)
+    assert made.members[PICO].step == "done"
+    site.register.twin(key).availability = Availability.ONLINE
+    for free, failed in ((90_000, ""), (12_000, "promise")):
+        stamp = site.clock.stamp()
+        site.register.twin(key).reported["free_memory"] = Reported(free, Quality.GOOD, stamp)
+        await held._look(made, stamp.at_us / 1e6)
+        assert made.members[PICO].failed == failed
+    assert made.members[PICO].wish == "old"

@@ -28,6 +28,8 @@ from sluis_provision.images.profiles import profiles
 
 log = logging.getLogger(__name__)
 
+FREE_MEMORY = "free_memory"
+"""A node's own point, in bytes."""
 KEPT = 50
 """Rollouts that are kept; each of a hundred nodes has some 40 kB."""
 
@@ -104,7 +106,16 @@ class Targets:
             return None
         device = self._device(key)
         counts = Counter(one.device for one in self._alerts.now() if one.open)
-        return Seen(at_s=at_s, key=key, alerts=counts[device])
+        twin = self._register.twin(device)
+        free = twin.reported.get(FREE_MEMORY)
+        silent_us = self._clock.stamp().mono_us - twin.heard_at.mono_us if twin.heard_at is not None else None
+        return Seen(
+            at_s=at_s,
+            key=key,
+            alerts=counts[device],
+            free_bytes=int(free.value) if free is not None and isinstance(free.value, int | float) else None,
+            every_s=silent_us / 1e6 if silent_us is not None else None,
+        )
 
     def told(self, key: str, at_s: float) -> Told | None:
         return None if NODE_ID.fullmatch(key) else self._others.told(key, at_s)

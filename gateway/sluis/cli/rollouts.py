@@ -13,6 +13,7 @@ from sluis.cli.show import as_json, facts, out, table
 from sluis.cli.where import Where
 
 LOOK_S = 1.0
+PLAIN = ("at_once", "failures", "soak_s", "silence_s", "promise_free_bytes", "promise_every_s")
 ENDED = ("done", "paused", "aborted", "undone")
 
 
@@ -57,6 +58,18 @@ def _chosen(command: Any) -> Any:
             help="Seconds after which one that says nothing has failed.",
         ),
         click.option(
+            "--promise-free",
+            "promise_free_bytes",
+            default=0,
+            help="Bytes of memory that stay free on each; one with less goes back.  [default: nothing is promised]",
+        ),
+        click.option(
+            "--promise-every",
+            "promise_every_s",
+            default=0.0,
+            help="Seconds within which each reports; one that does not goes back.  [default: nothing is promised]",
+        ),
+        click.option(
             "--window",
             "windows",
             multiple=True,
@@ -73,7 +86,7 @@ def _wish(bundle: str, **how: Any) -> dict[str, Any]:
     windows = [_window(text) for text in how.pop("windows")]
     lists = {key: list(how[key]) for key in ("areas", "boards", "versions", "nodes")}
     waves = {"waves": list(how["waves"])} if how["waves"] else {}
-    rest = {key: how[key] for key in ("at_once", "failures", "soak_s", "silence_s")}
+    rest = {key: how[key] for key in PLAIN}
     return {"bundle": bundle, **lists, **waves, **rest, "windows": windows}
 
 

@@ -50,7 +50,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     alerts: int = 0
     free_bytes: int | None = None
     every_s: float | None = None
-    """Time between its last reports."""
+    """Time since its last report."""
     why: str = ""
     """What is wrong with it."""
 
