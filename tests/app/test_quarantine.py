@@ -196,7 +196,9 @@ async def test_what_broke_it_can_be_replayed_by_its_author(house: House) -> None
     await eventually(lambda: house.version == worse)
     await house.say(b"one", b"one", b"two")
     await house.loader.refresh()
-    first, second = house.loader.quarantine.failures.of("strange")
+    failures = house.loader.quarantine.failures
+    await eventually(lambda: [one.count for one in failures.of("strange")] == [2, 1])
+    first, second = failures.of("strange")
     assert (first.count, second.count, first.doing, first.device) == (2, 1, "decode", "strange-a")
     assert "ValueError" in first.error
     assert "strange.py" in first.trace

@@ -50,6 +50,10 @@ def test_tasmota_plugs_are_updated_in_waves_and_say_that_they_cannot_go_back(tmp
             )
             stopped = json.loads(sluis("rollout", "show", bad["id"], "--follow", "--json"))
             assert (stopped["phase"], stopped["why"], stopped["failed"]) == ("paused", "failures", 1)
+            again = json.loads(sluis("rollout", "retry", bad["id"], "--json"))
+            assert again["failed"] == 0, "what it said of the first try is no news"
+            stopped = json.loads(sluis("rollout", "show", bad["id"], "--follow", "--json"))
+            assert (stopped["phase"], stopped["failed"]) == ("paused", 1)
             made = json.loads(
                 sluis(
                     "rollout",

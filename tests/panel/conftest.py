@@ -401,9 +401,10 @@ async def a_site(folder: Path, settings: PanelSettings) -> AsyncIterator[Site]:
     updates = NodeUpdates(
         MqttLink(MqttSettings(port=1), clock), nodes, supply.usable, audit, clock, folder / "node-updates.json"
     )
+    targets = Targets(enrolment, updates, register, alerts, supply.usable, clock)
     rollouts = Rollouts(
-        Targets(enrolment, updates, register, alerts, supply.usable, clock),
-        {"node": NodeCarrier(updates), "device": DeviceCarrier(control)},
+        targets,
+        {"node": NodeCarrier(updates), "device": DeviceCarrier(control, targets.asked, clock)},
         RolloutFiles(folder / "rollouts"),
         audit,
         clock,

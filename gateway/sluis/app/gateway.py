@@ -369,7 +369,7 @@ class Gateway:
         site = Targets(nodes, updates, self.register, self.watch.alerts, supply.usable, self.clock)
         made = Rollouts(
             site,
-            {"node": NodeCarrier(updates), "device": DeviceCarrier(self.control)},
+            {"node": NodeCarrier(updates), "device": DeviceCarrier(self.control, site.asked, self.clock)},
             RolloutFiles(self.places.root / "rollouts"),
             self.audit,
             self.clock,

@@ -16,6 +16,8 @@ from sluis.model import Actor, Device, DeviceState, NotFound, SluisError
 from sluis.model.commands import Stage
 from sluis.model.firmware import AVAILABLE_KEY, INSTALLED_KEY, PROGRESS_KEY, REASON_KEY, STATE_KEY, UPDATE_KEY
 from sluis.model.readings import Availability
+from sluis.runtime import Clock
+from sluis.sdk.firmware import STARTS_S
 from sluis.updates import Reply
 
 NAMED = re.compile(r"(?P<driver>[a-z0-9][a-z0-9-]*)@(?P<version>[^\s=]{1,80})(?:=(?P<url>https?://\S{1,500}))?")
@@ -33,8 +35,11 @@ class NoSuchRelease(NotFound):
 class DeviceSite:
     """What a `Site` says of devices."""
 
-    def __init__(self, register: Register) -> None:
+    def __init__(self, register: Register, clock: Clock) -> None:
+        self.asked: dict[str, int] = {}
+        """Device -> monotonic µs at which it was last told to update."""
         self._register = register
+        self._clock = clock
 
     async def targets(self) -> Sequence[Target]:
         return [self._target(one) for one in self._register.devices(DeviceState.ADOPTED) if self._can(one)]
@@ -75,25 +80,40 @@ class DeviceSite:
         if not self.has(key) or not self.online(key):
             return None
         said = self._said(key)
+        phase = PHASES.get(str(said.get(STATE_KEY, "")), "")
         percent = said.get(PROGRESS_KEY)
         return Told(
             at_s=at_s,
             key=key,
             version=str(said.get(INSTALLED_KEY, "")),
-            phase=PHASES.get(str(said.get(STATE_KEY, "")), ""),
+            phase=self._starting(key) if self._old_news(key) else phase,
             percent=int(percent) if isinstance(percent, int | float) else 0,
-            reason=str(said.get(REASON_KEY, "")),
+            reason="" if self._old_news(key) else str(said.get(REASON_KEY, "")),
         )
+
+    def _old_news(self, key: str) -> bool:
+        """Whether its state is from before it was told to update: a failure then is of an earlier try."""
+        state = self._register.twin(key).reported.get(STATE_KEY)
+        return state is None or state.stamp.mono_us < self.asked.get(key, 0)
+
+    def _starting(self, key: str) -> str:
+        """It may have to ask its maker first."""
+        since_us = self._clock.stamp().mono_us - self.asked.get(key, 0)
+        return "fetching" if key in self.asked and since_us < STARTS_S * 1e6 else ""
 
 
 class DeviceCarrier:
     """Implements `Carrier` by the device's own command."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, asked: dict[str, int], clock: Clock) -> None:
         self._control = control
+        self._asked = asked
+        """Where it is noted who was told when (`DeviceSite.asked`)."""
+        self._clock = clock
 
     async def offer(self, key: str, release: str, actor: Actor) -> Reply:
         found = NAMED.fullmatch(release)
+        self._asked[key] = self._clock.stamp().mono_us
         try:
             receipt = await self._control.submit(key, UPDATE_KEY, found["url"] if found else None, actor)
             ended = await self._control.outcome(receipt.command.id)

@@ -53,7 +53,8 @@ class Targets:
         self._bundles = bundles
         self._clock = clock
         self._families = {one.key: one.family for one in profiles().values()}
-        self._others = DeviceSite(register)
+        self._others = DeviceSite(register, clock)
+        self.asked = self._others.asked
 
     async def targets(self) -> Sequence[Target]:
         return [*await self._node_targets(), *await self._others.targets()]

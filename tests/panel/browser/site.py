@@ -671,7 +671,7 @@ async def serve(folder: Path, *, users: bool) -> None:
     node_site = Targets(enrolment, updates, register, alerts, supply.usable, clock)  # type: ignore[arg-type]
     rollouts = Rollouts(
         node_site,
-        {"node": NodeCarrier(updates), "device": DeviceCarrier(control)},
+        {"node": NodeCarrier(updates), "device": DeviceCarrier(control, node_site.asked, clock)},
         RolloutFiles(folder / "rollouts"),
         audit,
         clock,
