@@ -6,6 +6,9 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from sluis_provision.rehearsal import micropython
 from tests.cli.test_board_try import ended, started
 from tests.cli.test_bundles import WORDS, Desk
 from tests.firmware.test_updates import slot
-from tests.gateway.conftest import start_demo, wait_for
+from tests.gateway.conftest import Demo, start_demo, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,7 +30,38 @@ pytestmark = [
 BOARDS = 3
 
 
-def test_a_release_goes_out_in_waves_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@dataclass
+class Fleet:
+    """A gateway with nodes in use that run the first release, and the desk where the next are made."""
+
+    demo: Demo
+    desk: Desk
+    folder: Path
+    nodes: list[str] = field(default_factory=list)
+
+    def sluis(self, *words: str | Path, code: int = 0, typed: str = "") -> str:
+        command = [sys.executable, "-m", "sluis", "--data-dir", str(self.demo.data_dir), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400, input=typed)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    def runs(self, node: str) -> Any:
+        with self.demo.client() as client:
+            return client.get(f"nodes/{node}/update").json() or {}
+
+    @property
+    def whom(self) -> list[str]:
+        return [word for node in self.nodes for word in ("--node", node)]
+
+    def release(self, sequence: int) -> None:
+        """What lies in the folder goes out and is imported."""
+        self.desk.out(sequence)
+        self.sluis("bundle", "import", self.folder / "release")
+
+
+@contextmanager
+def a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    """Virtual boards, put on and in use."""
     desk_folder = tmp_path / "desk"
     desk_folder.mkdir()
     monkeypatch.chdir(desk_folder)
@@ -40,21 +74,15 @@ def test_a_release_goes_out_in_waves_and_comes_back(tmp_path: Path, monkeypatch:
     (desk_folder / "files" / "main.py").unlink()
     desk.begin()
     desk.out(12)
-    demo = start_demo(tmp_path / "data")
-
-    def sluis(*words: str | Path, code: int = 0, typed: str = "") -> str:
-        command = [sys.executable, "-m", "sluis", "--data-dir", str(demo.data_dir), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=400, input=typed)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stdout + done.stderr
+    site = Fleet(start_demo(tmp_path / "data"), desk, desk_folder)
+    sluis, demo = site.sluis, site.demo
 
     tray, boards = started("--count", str(BOARDS), "--folder", tmp_path / "tray")
     try:
         sluis("bundle", "trust", desk_folder / "release", typed="y\n")
         sluis("bundle", "import", desk_folder / "release")
-        nodes = [one["uid"] for one in boards]
+        site.nodes = nodes = [one["uid"] for one in boards]
         ports = [one["port"] for one in boards]
-        ours = [word for node in nodes for word in ("--node", node)]
         with demo.client() as client:
             wish = {"ports": ports, "profile": "pico-w", "image": "keep", "firmware": "any-0.12-12.sluis"}
             assert client.post("bench", json=wish).status_code == 202
@@ -69,49 +97,75 @@ def test_a_release_goes_out_in_waves_and_comes_back(tmp_path: Path, monkeypatch:
                 placed = client.post("bench/place", json={"node": node, "name": f"Board {number}", "area": "Attic"})
                 assert placed.status_code == 200, placed.text
 
-            def runs(node: str) -> Any:
-                return client.get(f"nodes/{node}/update").json() or {}
-
             def ready() -> bool:
                 online = [client.get(f"devices/sluis-node-{node}").json()["availability"] for node in nodes]
-                return set(online) == {"online"} and all(runs(node).get("slot") for node in nodes)
+                return set(online) == {"online"} and all(site.runs(node).get("slot") for node in nodes)
 
             wait_for(ready, "nodes that are there", 60)
-            first = {node: runs(node)["slot"] for node in nodes}
-            (desk_folder / "files" / "added.bin").write_bytes(bytes(range(256)) * 30)
-            desk.out(13)
-            sluis("bundle", "import", desk_folder / "release")
-            soft = ("--soak", "2", "--wave", "1", "--wave", "rest")
-            plan = json.loads(sluis("rollout", "plan", "any-0.13-13.sluis", *ours, *soft, "--json"))
-            assert [len(wave) for wave in plan["waves"]] == [1, 2] and plan["left_out"] == []
-            never = sluis("rollout", "begin", "any-0.12-12.sluis", *ours, "--yes", code=4)
-            assert "nobody can take" in never
-            told = sluis("rollout", "begin", "any-0.13-13.sluis", *ours, *soft, "--yes", "--follow", "--json")
-            made = json.loads(told)
-            assert (made["phase"], made["counts"], made["failed"]) == ("done", {"done": BOARDS}, 0)
-            assert all(runs(node)["sequence"] == 13 and runs(node)["slot"] != first[node] for node in nodes)
-            # All the way back: a switch, nothing is fetched.
-            sluis("rollout", "undo", made["id"], "--reason", "only to see it")
-            back = json.loads(sluis("rollout", "show", made["id"], "--follow", "--json"))
-            assert (back["phase"], back["counts"]) == ("undone", {"back": BOARDS})
-            assert all(runs(node)["slot"] == first[node] for node in nodes)
-            # A release that does not come up: it stops by itself after the first, which has its old version again.
-            broken = next(file for file in (desk_folder / "files").rglob("app.*") if "sluis_node" in str(file))
-            broken.write_bytes(b"raise RuntimeError('does not come up')\n")
-            desk.out(14)
-            sluis("bundle", "import", desk_folder / "release")
-            sluis("rollout", "begin", "any-0.14-14.sluis", *ours, *soft, "--yes")
-            stopped = json.loads(sluis("rollout", "show", "--follow", "--json"))
-            assert (stopped["phase"], stopped["why"], stopped["failed"]) == ("paused", "failures", 1)
-            assert stopped["counts"] == {"back": 1, "waiting": BOARDS - 1}
-            assert all(runs(node)["slot"] == first[node] for node in nodes)
-            (bad,) = [one for one in stopped["members"] if one["failed"]]
-            assert bad["failed"] == "went-back"
-            ended_ = json.loads(sluis("rollout", "abort", "--json"))
-            assert ended_["phase"] in ("aborted", "returning")
-            actions = {one["action"] for one in client.get("audit", params={"object": made["id"]}).json()["items"]}
-            assert {"rollout.begin", "rollout.step", "rollout.undo"} <= actions
+        yield site
     finally:
         tray.send_signal(signal.SIGINT)
         ended(tray)
-        demo.stop()
+        site.demo.stop()
+
+
+def test_a_release_goes_out_in_waves_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_fleet(tmp_path, monkeypatch) as site, site.demo.client() as client:
+        sluis, runs, nodes, ours, desk_folder = site.sluis, site.runs, site.nodes, site.whom, site.folder
+        first = {node: runs(node)["slot"] for node in nodes}
+        (desk_folder / "files" / "added.bin").write_bytes(bytes(range(256)) * 30)
+        site.release(13)
+        soft = ("--soak", "2", "--wave", "1", "--wave", "rest")
+        plan = json.loads(sluis("rollout", "plan", "any-0.13-13.sluis", *ours, *soft, "--json"))
+        assert [len(wave) for wave in plan["waves"]] == [1, 2] and plan["left_out"] == []
+        never = sluis("rollout", "begin", "any-0.12-12.sluis", *ours, "--yes", code=4)
+        assert "nobody can take" in never
+        told = sluis("rollout", "begin", "any-0.13-13.sluis", *ours, *soft, "--yes", "--follow", "--json")
+        made = json.loads(told)
+        assert (made["phase"], made["counts"], made["failed"]) == ("done", {"done": BOARDS}, 0)
+        assert all(runs(node)["sequence"] == 13 and runs(node)["slot"] != first[node] for node in nodes)
+        # All the way back: a switch, nothing is fetched.
+        sluis("rollout", "undo", made["id"], "--reason", "only to see it")
+        back = json.loads(sluis("rollout", "show", made["id"], "--follow", "--json"))
+        assert (back["phase"], back["counts"]) == ("undone", {"back": BOARDS})
+        assert all(runs(node)["slot"] == first[node] for node in nodes)
+        # A release that does not come up: it stops by itself after the first, which has its old version again.
+        broken = next(file for file in (desk_folder / "files").rglob("app.*") if "sluis_node" in str(file))
+        broken.write_bytes(b"raise RuntimeError('does not come up')\n")
+        site.release(14)
+        sluis("rollout", "begin", "any-0.14-14.sluis", *ours, *soft, "--yes")
+        stopped = json.loads(sluis("rollout", "show", "--follow", "--json"))
+        assert (stopped["phase"], stopped["why"], stopped["failed"]) == ("paused", "failures", 1)
+        assert stopped["counts"] == {"back": 1, "waiting": BOARDS - 1}
+        assert all(runs(node)["slot"] == first[node] for node in nodes)
+        (bad,) = [one for one in stopped["members"] if one["failed"]]
+        assert bad["failed"] == "went-back"
+        ended_ = json.loads(sluis("rollout", "abort", "--json"))
+        assert ended_["phase"] in ("aborted", "returning")
+        actions = {one["action"] for one in client.get("audit", params={"object": made["id"]}).json()["items"]}
+        assert {"rollout.begin", "rollout.step", "rollout.undo"} <= actions
+
+
+@pytest.mark.soak
+def test_a_gateway_that_is_killed_in_the_middle_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_fleet(tmp_path, monkeypatch) as site:
+        (site.folder / "files" / "added.bin").write_bytes(bytes(range(256)) * 400)
+        site.release(13)
+        made = json.loads(
+            site.sluis("rollout", "begin", "any-0.13-13.sluis", *site.whom, "--soak", "2", "--yes", "--json")
+        )
+        for step in ("fetching", "trial"):
+
+            def at_step(step: str = step) -> bool:
+                with site.demo.client() as client:
+                    return step in client.get(f"rollouts/{made['id']}").json()["counts"]
+
+            wait_for(at_step, step, 120)
+            data = site.demo.data_dir
+            site.demo.process.kill()
+            site.demo.process.wait()
+            (data / "run" / "gateway.json").unlink()
+            site.demo = start_demo(data)
+        told = json.loads(site.sluis("rollout", "show", made["id"], "--follow", "--json"))
+        assert (told["phase"], told["counts"], told["failed"]) == ("done", {"done": BOARDS}, 0), told
+        assert all(site.runs(node)["sequence"] == 13 for node in site.nodes)
