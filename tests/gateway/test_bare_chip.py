@@ -50,9 +50,9 @@ def test_a_bare_chip_becomes_a_device_with_a_label(tmp_path: Path) -> None:
             assert client.post("bench", json=wish).status_code == 202
 
             def written() -> bool:
-                (found,) = client.get("bench").json()["boards"]
-                assert found["step"] != "failed", json.dumps(found)
-                return str(found["step"]) == "done"
+                found = client.get("bench").json()["boards"]
+                assert not [one for one in found if one["step"] == "failed"], json.dumps(found)
+                return [one["step"] for one in found] == ["done"]
 
             wait_for(written, "a board with our firmware", 150)
             # Its network by Improv: a wrong password is seen at once, the right one and its key follow.

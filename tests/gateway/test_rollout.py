@@ -90,7 +90,7 @@ def a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
             def written() -> bool:
                 found = client.get("bench").json()["boards"]
                 assert not [one for one in found if one["step"] == "failed"], json.dumps(found)
-                return all(one["step"] == "done" for one in found)
+                return [one["step"] for one in found] == ["done"] * BOARDS
 
             wait_for(written, "boards with the first release", 240)
             for number, node in enumerate(nodes):
