@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from sluis.control.control import Control
 from sluis.fleet import Release, Target, Told
 from sluis.intake import Register
-from sluis.model import Actor, Device, DeviceState, NotFound, SluisError
+from sluis.model import Actor, Device, DeviceState, NotFound, SluisError, UnknownDevice
 from sluis.model.commands import Stage
 from sluis.model.firmware import AVAILABLE_KEY, INSTALLED_KEY, PROGRESS_KEY, REASON_KEY, STATE_KEY, UPDATE_KEY
 from sluis.model.readings import Availability
@@ -67,7 +67,10 @@ class DeviceSite:
         return self._register.twin(key).availability is Availability.ONLINE
 
     def has(self, key: str) -> bool:
-        return any(one.key == key for one in self._register.devices(DeviceState.ADOPTED))
+        try:
+            return self._register.device(key).state is DeviceState.ADOPTED
+        except UnknownDevice:
+            return False
 
     async def release(self, name: str) -> Release:
         found = NAMED.fullmatch(name)
@@ -80,15 +83,15 @@ class DeviceSite:
         if not self.has(key) or not self.online(key):
             return None
         said = self._said(key)
-        phase = PHASES.get(str(said.get(STATE_KEY, "")), "")
+        fresh = not self._old_news(key)
         percent = said.get(PROGRESS_KEY)
         return Told(
             at_s=at_s,
             key=key,
             version=str(said.get(INSTALLED_KEY, "")),
-            phase=self._starting(key) if self._old_news(key) else phase,
+            phase=PHASES.get(str(said.get(STATE_KEY, "")), "") if fresh else self._starting(key),
             percent=int(percent) if isinstance(percent, int | float) else 0,
-            reason="" if self._old_news(key) else str(said.get(REASON_KEY, "")),
+            reason=str(said.get(REASON_KEY, "")) if fresh else "",
         )
 
     def _old_news(self, key: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -106,14 +105,13 @@ class Targets:
         if not self._online(key):
             return None
         device = self._device(key)
-        counts = Counter(one.device for one in self._alerts.now() if one.open)
         twin = self._register.twin(device)
         free = twin.reported.get(FREE_MEMORY)
         silent_us = self._clock.stamp().mono_us - twin.heard_at.mono_us if twin.heard_at is not None else None
         return Seen(
             at_s=at_s,
             key=key,
-            alerts=counts[device],
+            alerts=sum(one.open and one.device == device for one in self._alerts.now()),
             free_bytes=int(free.value) if free is not None and isinstance(free.value, int | float) else None,
             every_s=silent_us / 1e6 if silent_us is not None else None,
         )

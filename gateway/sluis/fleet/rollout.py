@@ -14,6 +14,7 @@ the same with ten targets as with ten thousand; everything that takes a look at 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
@@ -140,6 +141,15 @@ class Rollout(msgspec.Struct, kw_only=True):
     @property
     def under_way(self) -> int:
         return sum(1 for one in self.members.values() if one.step in UNDER_WAY)
+
+    @property
+    def failed(self) -> int:
+        return sum(1 for one in self.members.values() if one.failed)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Members by their step; those that nobody has are left out."""
+        return dict(Counter(str(one.step) for one in self.members.values()))
 
     def of_wave(self, number: int) -> Iterator[tuple[str, Member]]:
         if number < len(self.plan.waves):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -142,9 +141,9 @@ class Rollouts:
         """`pause`, `resume`, `retry`, `abort` or `undo`. Refused when that means nothing now."""
         found = self.rollout(rollout_id)
         async with self._lock:
-            before = found.phase, sum(1 for one in found.members.values() if one.failed)
+            before = found.phase, found.failed
             await self._step(found, Asked(at_s=self._now_s(), what=what))  # type: ignore[arg-type]
-            if (found.phase, sum(1 for one in found.members.values() if one.failed)) == before:
+            if (found.phase, found.failed) == before:
                 raise Refused(f"a rollout that is {found.phase} cannot {what}", hint="Look: sluis rollout show ID")
         await self._audit.record(actor, f"rollout.{what}", rollout_id, {"phase": found.phase}, reason=reason)
         return found
@@ -172,13 +171,14 @@ class Rollouts:
                 await self._clock.sleep(TICK_S)
 
     async def _look(self, rollout: Rollout, at_s: float) -> None:
+        """What was found is kept with the tick that follows."""
         for key in rollout.members:
             told = self._site.told(key, at_s)
             if told is not None:
-                await self._step(rollout, told)
+                await self._take(rollout, told)
             seen = self._site.seen(key, at_s)
             if seen is not None:
-                await self._step(rollout, seen)
+                await self._take(rollout, seen)
 
     async def told(self, key: str, version: str, sequence: int, **how: Any) -> None:
         """A target said what it runs: `trial`, `phase`, `percent`, `reason`; `back`: the number it went back from."""
@@ -189,13 +189,17 @@ class Rollouts:
                 await self._step(rollout, said)
 
     async def _step(self, rollout: Rollout, event: Event) -> None:
+        await self._take(rollout, event)
+        await self._save(rollout)
+
+    async def _take(self, rollout: Rollout, event: Event) -> None:
         wave, phase = rollout.wave, rollout.phase
         for order in step(rollout, event):
             if self._group is not None:
                 self._group.create_task(self._carry(rollout, order))
-        await self._save(rollout)
         if (rollout.wave, rollout.phase) != (wave, phase):
-            detail = {"wave": rollout.wave, "phase": rollout.phase, "why": rollout.why, **_counts(rollout)}
+            detail = {"wave": rollout.wave, "phase": rollout.phase, "why": rollout.why}
+            detail |= rollout.counts | {"failed": rollout.failed}
             log.info("rollout %s: %s, wave %d", rollout.plan.id, rollout.phase, rollout.wave + 1)
             await self._audit.record(SYSTEM, "rollout.step", rollout.plan.id, detail)
 
@@ -237,8 +241,3 @@ class Rollouts:
         """Of the wall, so that it means something after a restart; never backwards."""
         self._last_s = max(self._last_s, self._clock.stamp().at_us / 1e6)
         return self._last_s
-
-
-def _counts(rollout: Rollout) -> dict[str, int]:
-    steps = Counter(str(one.step) for one in rollout.members.values())
-    return dict(steps) | {"failed": sum(1 for one in rollout.members.values() if one.failed)}

@@ -181,9 +181,6 @@ def wish_of(told: RolloutIn) -> Wish:
 
 def told(one: Rollout) -> dict[str, Any]:
     """As it is shown everywhere."""
-    counts: dict[str, int] = {}
-    for member in one.members.values():
-        counts[str(member.step)] = counts.get(str(member.step), 0) + 1
     return {
         "id": one.plan.id,
         "bundle": one.plan.release.name,
@@ -197,8 +194,8 @@ def told(one: Rollout) -> dict[str, Any]:
         "waves": [len(wave) for wave in one.plan.waves],
         "soaking": one.soak_since_s is not None,
         "window_open": one.open,
-        "counts": counts,
-        "failed": sum(1 for member in one.members.values() if member.failed),
+        "counts": one.counts,
+        "failed": one.failed,
         "left_out": [LeftOutOut(node=key, code=code) for key, code in one.plan.left_out],
     }
 

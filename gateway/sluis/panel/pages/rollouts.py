@@ -115,7 +115,7 @@ def _view(house: House, one: Rollout) -> RolloutView:
     sign, word = PHASES[one.phase]
     done = sum(member.step is Step.DONE for member in members)
     left_out = tuple((_named(house, key)[0], WHY.get(code, code)) for key, code in one.plan.left_out)
-    return RolloutView(one, sign, word, done, sum(bool(member.failed) for member in members), len(members), left_out)
+    return RolloutView(one, sign, word, done, one.failed, len(members), left_out)
 
 
 def _members(house: House, one: Rollout) -> list[list[MemberView]]:
