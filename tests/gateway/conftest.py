@@ -18,7 +18,10 @@ import httpx
 import psutil
 import pytest
 
+from sluis_provision.bundle import build
+from tests.cli.test_bundles import WORDS, Desk
 from tests.conftest import one_start_at_a_time
+from tests.firmware.test_updates import slot
 
 START_WITHIN_S = 60.0
 
@@ -49,6 +52,13 @@ class Demo:
             headers={"Authorization": f"Bearer {token}"},
             timeout=20,
         )
+
+    def sluis(self, *words: str | Path, code: int = 0, typed: str = "") -> str:
+        """What the command line says to this site; of a failure also what it says to the other output."""
+        command = [sys.executable, "-m", "sluis", "--data-dir", str(self.data_dir), *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400, input=typed)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stdout + done.stderr
 
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -81,6 +91,23 @@ def wait_for(condition: Callable[[], object], what: str, within_s: float = START
         if time.monotonic() > deadline:
             pytest.fail(f"{what} did not happen within {within_s} s")
         time.sleep(0.05)
+
+
+def a_desk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A release machine in `folder`/desk, which has put out the firmware as it is, as release 12."""
+    made = folder / "desk"
+    made.mkdir()
+    monkeypatch.chdir(made)
+    monkeypatch.setenv("SLUIS_KEY_PASSPHRASE", WORDS)
+    desk = Desk(made)
+    for path, content in slot(build()).items():
+        file = made / "files" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    (made / "files" / "main.py").unlink()
+    desk.begin()
+    desk.out(12)
+    return desk
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -30,13 +28,7 @@ WIFI, PASSWORD = "building", "a long word for it"
 def test_a_bare_chip_becomes_a_device_with_a_label(tmp_path: Path) -> None:
     demo = start_demo(tmp_path / "data")
     tray, (chip,) = started("--kind", "esp32c3", "--wifi", f"{WIFI}:{PASSWORD}", "--folder", tmp_path / "tray")
-
-    def sluis(*words: str | Path, code: int = 0, typed: str = "") -> str:
-        command = [sys.executable, "-m", "sluis", "--data-dir", str(demo.data_dir), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200, input=typed)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stderr
-
+    sluis = demo.sluis
     try:
         port, image, mac = chip["port"], chip["image"], chip["uid"]
         wrong = sluis("flash", "--profile", "esp32-s3", "--port", port, "--image", image, "--yes", code=1)

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sluis_provision.bundle import build
 from sluis_provision.rehearsal import micropython
 from tests.cli.test_board_try import ended, started
-from tests.cli.test_bundles import WORDS, Desk
-from tests.firmware.test_updates import slot
-from tests.gateway.conftest import start_demo, wait_for
+from tests.gateway.conftest import a_desk, start_demo, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,25 +21,10 @@ pytestmark = [
 
 
 def test_a_node_takes_a_release_from_its_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk_folder = tmp_path / "desk"
-    desk_folder.mkdir()
-    monkeypatch.chdir(desk_folder)
-    monkeypatch.setenv("SLUIS_KEY_PASSPHRASE", WORDS)
-    desk = Desk(desk_folder)
-    for path, content in slot(build()).items():
-        file = desk_folder / "files" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    (desk_folder / "files" / "main.py").unlink()
-    desk.begin()
-    desk.out(12)
+    desk = a_desk(tmp_path, monkeypatch)
+    desk_folder = desk.folder
     demo = start_demo(tmp_path / "data")
-
-    def sluis(*words: str | Path, code: int = 0, typed: str = "") -> str:
-        command = [sys.executable, "-m", "sluis", "--data-dir", str(demo.data_dir), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, input=typed)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+    sluis = demo.sluis
 
     tray, (board,) = started("--folder", tmp_path / "tray")
     try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +12,10 @@ from typing import Any
 
 import pytest
 
-from sluis_provision.bundle import build
 from sluis_provision.rehearsal import micropython
 from tests.cli.test_board_try import ended, started
-from tests.cli.test_bundles import WORDS, Desk
-from tests.firmware.test_updates import slot
-from tests.gateway.conftest import Demo, start_demo, wait_for
+from tests.cli.test_bundles import Desk
+from tests.gateway.conftest import Demo, a_desk, start_demo, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,14 +32,7 @@ class Fleet:
 
     demo: Demo
     desk: Desk
-    folder: Path
     nodes: list[str] = field(default_factory=list)
-
-    def sluis(self, *words: str | Path, code: int = 0, typed: str = "") -> str:
-        command = [sys.executable, "-m", "sluis", "--data-dir", str(self.demo.data_dir), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=400, input=typed)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stdout + done.stderr
 
     def runs(self, node: str) -> Any:
         with self.demo.client() as client:
@@ -56,31 +45,21 @@ class Fleet:
     def release(self, sequence: int) -> None:
         """What lies in the folder goes out and is imported."""
         self.desk.out(sequence)
-        self.sluis("bundle", "import", self.folder / "release")
+        self.demo.sluis("bundle", "import", self.desk.folder / "release")
 
 
 @contextmanager
 def a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
     """Virtual boards, put on and in use."""
-    desk_folder = tmp_path / "desk"
-    desk_folder.mkdir()
-    monkeypatch.chdir(desk_folder)
-    monkeypatch.setenv("SLUIS_KEY_PASSPHRASE", WORDS)
-    desk = Desk(desk_folder)
-    for path, content in slot(build()).items():
-        file = desk_folder / "files" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    (desk_folder / "files" / "main.py").unlink()
-    desk.begin()
-    desk.out(12)
-    site = Fleet(start_demo(tmp_path / "data"), desk, desk_folder)
-    sluis, demo = site.sluis, site.demo
+    desk = a_desk(tmp_path, monkeypatch)
+    site = Fleet(start_demo(tmp_path / "data"), desk)
+    demo = site.demo
+    sluis = demo.sluis
 
     tray, boards = started("--count", str(BOARDS), "--folder", tmp_path / "tray")
     try:
-        sluis("bundle", "trust", desk_folder / "release", typed="y\n")
-        sluis("bundle", "import", desk_folder / "release")
+        sluis("bundle", "trust", desk.folder / "release", typed="y\n")
+        sluis("bundle", "import", desk.folder / "release")
         site.nodes = nodes = [one["uid"] for one in boards]
         ports = [one["port"] for one in boards]
         with demo.client() as client:
@@ -111,7 +90,7 @@ def a_fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
 
 def test_a_release_goes_out_in_waves_and_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with a_fleet(tmp_path, monkeypatch) as site, site.demo.client() as client:
-        sluis, runs, nodes, ours, desk_folder = site.sluis, site.runs, site.nodes, site.whom, site.folder
+        sluis, runs, nodes, ours, desk_folder = site.demo.sluis, site.runs, site.nodes, site.whom, site.desk.folder
         first = {node: runs(node)["slot"] for node in nodes}
         (desk_folder / "files" / "added.bin").write_bytes(bytes(range(256)) * 30)
         site.release(13)
@@ -149,10 +128,10 @@ def test_a_release_goes_out_in_waves_and_comes_back(tmp_path: Path, monkeypatch:
 @pytest.mark.soak
 def test_a_gateway_that_is_killed_in_the_middle_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with a_fleet(tmp_path, monkeypatch) as site:
-        (site.folder / "files" / "added.bin").write_bytes(bytes(range(256)) * 400)
+        (site.desk.folder / "files" / "added.bin").write_bytes(bytes(range(256)) * 400)
         site.release(13)
         made = json.loads(
-            site.sluis("rollout", "begin", "any-0.13-13.sluis", *site.whom, "--soak", "2", "--yes", "--json")
+            site.demo.sluis("rollout", "begin", "any-0.13-13.sluis", *site.whom, "--soak", "2", "--yes", "--json")
         )
         for step in ("fetching", "trial"):
 
@@ -166,6 +145,6 @@ def test_a_gateway_that_is_killed_in_the_middle_goes_on(tmp_path: Path, monkeypa
             site.demo.process.wait()
             (data / "run" / "gateway.json").unlink()
             site.demo = start_demo(data)
-        told = json.loads(site.sluis("rollout", "show", made["id"], "--follow", "--json"))
+        told = json.loads(site.demo.sluis("rollout", "show", made["id"], "--follow", "--json"))
         assert (told["phase"], told["counts"], told["failed"]) == ("done", {"done": BOARDS}, 0), told
         assert all(site.runs(node)["sequence"] == 13 for node in site.nodes)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,13 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 def test_tasmota_plugs_are_updated_in_waves_and_say_that_they_cannot_go_back(tmp_path: Path) -> None:
     demo = start_demo(tmp_path / "data")
-
-    def sluis(*words: str | Path, code: int = 0) -> str:
-        command = [sys.executable, "-m", "sluis", "--data-dir", str(demo.data_dir), *map(str, words)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if code == 0 else done.stderr
-
+    sluis = demo.sluis
     try:
         with demo.client() as client:
 

@@ -95,7 +95,7 @@ class ShellyGen2(Driver):
         return (f"{self.native_id}/online", self._events, f"{self._status}+", f"{self._source}/rpc")
 
     def points(self) -> Iterable[Any]:
-        return [*(field.point for fields in self._fields.values() for field in fields), *updates.POINTS]
+        return [*(field.point for fields in self._fields.values() for field in fields), *firmware.ALL]
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         if frame.source == self._events:

@@ -20,15 +20,6 @@ from sluis.sdk import Decoded, Reading, Value, firmware
 from sluis.sdk.payload import dict_of, text_of
 
 CHECK_ID = 7111
-POINTS = (
-    firmware.INSTALLED,
-    firmware.AVAILABLE,
-    firmware.STATE,
-    firmware.PROGRESS,
-    firmware.REASON,
-    firmware.UPDATE,
-    firmware.CHECK,
-)
 
 
 def call(value: Value | None) -> tuple[str, dict[str, Any]]:

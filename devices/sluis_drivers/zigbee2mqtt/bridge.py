@@ -110,7 +110,7 @@ class Zigbee2Mqtt(Driver):
     def points(self) -> Iterable[Point]:
         if self._is_bridge:
             return [PERMIT_JOIN]
-        return [*(leaf.point for leaf in self._leaves), *(updates.POINTS if self._updates else ())]
+        return [*(leaf.point for leaf in self._leaves), *(firmware.ALL if self._updates else ())]
 
     def decode(self, frame: Frame) -> Iterable[Decoded]:
         tail = frame.source.removeprefix(self._topic) if self._base else None

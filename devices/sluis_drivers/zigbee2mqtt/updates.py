@@ -22,15 +22,6 @@ import msgspec
 from sluis.sdk import Decoded, NotMine, Reading, firmware
 from sluis.sdk.payload import dict_of, text_of
 
-POINTS = (
-    firmware.INSTALLED,
-    firmware.AVAILABLE,
-    firmware.STATE,
-    firmware.PROGRESS,
-    firmware.REASON,
-    firmware.UPDATE,
-    firmware.CHECK,
-)
 VERBS: Mapping[str, str] = {firmware.UPDATE.key: "update", firmware.CHECK.key: "check"}
 STATES: Mapping[str, str] = {
     "idle": firmware.IDLE,

@@ -49,6 +49,9 @@ REASON = Point(kind=Kind.TEXT, key=REASON_KEY, category="diagnostic")
 UPDATE = Point("update", kind=Kind.TRIGGER, writable=True, key=UPDATE_KEY, category="config", settles_s=STARTS_S)
 CHECK = Point(kind=Kind.TRIGGER, writable=True, key=CHECK_KEY, category="config", settles_s=STARTS_S)
 
+ALL = (INSTALLED, AVAILABLE, STATE, PROGRESS, REASON, UPDATE, CHECK)
+"""For a driver whose protocol has them all."""
+
 URL = re.compile(r"https?://[\x21-\x7e]{1,500}")
 
 

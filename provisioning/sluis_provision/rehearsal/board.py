@@ -57,6 +57,8 @@ class VirtualBoard(Hardware):
         self.starts = 0
         """How often it has come up."""
         self._ready = asyncio.Event()
+        self._leaves = asyncio.Event()
+        """Set when this life of it is over: it has no power, or was reset from outside."""
         self._cut: int | None = None
         self._line = self._console = self._talking = -1
         self._timer: asyncio.TimerHandle | None = None
@@ -95,6 +97,15 @@ class VirtualBoard(Hardware):
 
     def _breath_s(self, cause: int) -> float:
         return 0 if cause == SOFT else BREATH_S
+
+    async def _ended(self) -> None:
+        """End the interpreter when its life is over, also where it is just being started."""
+        await self._leaves.wait()
+        while True:
+            if self._process is not None:
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    self._process.kill()
+            await asyncio.sleep(0.01)
 
     async def _life(self, cause: int) -> int:
         """From a start to the next; the cause of that one."""

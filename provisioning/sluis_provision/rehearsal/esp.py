@@ -53,14 +53,12 @@ class VirtualEsp(VirtualBoard):
             raise ValueError(f"there is no virtual {chip}; there are {', '.join(CHIPS)}")
         self.chip = chip
         self.faults = faults or Faults()
-        self.buttons = folder / "cable.buttons"
         self._flash_bytes = flash_bytes
         self._paced = paced
         self._nor: Nor | None = None
         self._loader: Loader | None = None
         self._load = False
         """Whether its BOOT was held at the last reset."""
-        self._leaves = asyncio.Event()
         self._free_at = 0.0
         self._unsaid = bytearray()
         """Of the loader's, until somebody reads."""
@@ -86,24 +84,13 @@ class VirtualEsp(VirtualBoard):
     async def run(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._nor = Nor(self._folder / "flash.img", self._flash_bytes, self.faults.stuck)
-        self.buttons.unlink(missing_ok=True)
-        os.mkfifo(self.buttons, 0o600)
-        pipe = os.open(self.buttons, os.O_RDWR | os.O_NONBLOCK)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(pipe, self._pressed, pipe)
         try:
-            await super().run()
+            with self._hand(lambda load: self.press(load=load)):
+                await super().run()
         finally:
-            loop.remove_reader(pipe)
-            os.close(pipe)
-            self.buttons.unlink(missing_ok=True)
             if self._lines is not None:
                 await self._lines.close()
             self._nor.close()
-
-    def _pressed(self, pipe: int) -> None:
-        for word in os.read(pipe, 4096).split():
-            self.press(load=word == b"load")
 
     async def serve_lines(self) -> str:
         """Be a serial server on this machine as well, until `run` ends; its address."""
@@ -141,15 +128,6 @@ class VirtualEsp(VirtualBoard):
                 async with asyncio.timeout(RESTARTS_S):
                     await self._leaves.wait()
         return 1
-
-    async def _ended(self) -> None:
-        """End the interpreter at a reset, also where it is just being started."""
-        await self._leaves.wait()
-        while True:
-            if self._process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
-            await asyncio.sleep(0.01)
 
     def _breath_s(self, cause: int) -> float:
         return 0 if self._leaves.is_set() else super()._breath_s(cause)

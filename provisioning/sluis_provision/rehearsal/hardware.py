@@ -139,6 +139,27 @@ class Hardware:
             os.close(theirs)
             os.close(ours)
 
+    @contextlib.contextmanager
+    def _hand(self, press: Callable[[bool], object]) -> Iterator[None]:
+        """A pipe beside its cable, `cable.buttons`: `press(load)` for each word that is written into it."""
+        buttons = self.cable.with_name(f"{self.cable.name}.buttons")
+        buttons.unlink(missing_ok=True)
+        os.mkfifo(buttons, 0o600)
+        pipe = os.open(buttons, os.O_RDWR | os.O_NONBLOCK)
+        loop = asyncio.get_running_loop()
+
+        def pressed() -> None:
+            for word in os.read(pipe, 4096).split():
+                press(word == b"load")
+
+        loop.add_reader(pipe, pressed)
+        try:
+            yield
+        finally:
+            loop.remove_reader(pipe)
+            os.close(pipe)
+            buttons.unlink(missing_ok=True)
+
 
 def ends_with_us() -> Callable[[], None]:
     """For a child: the kernel ends it when this process is gone, however that went."""

@@ -9,9 +9,6 @@ with its files where that board's profile says; the code in the image is not run
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sluis_provision.flashers.drives import BESIDE
@@ -74,7 +71,6 @@ class VirtualPico(VirtualBoard):
         self.faults = faults or DriveFaults()
         self._paced = paced
         self._bootsel = False
-        self._leaves = asyncio.Event()
 
     @property
     def chip(self) -> str:
@@ -98,28 +94,8 @@ class VirtualPico(VirtualBoard):
 
     async def run(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._hand():
+        with self._hand(lambda load: self.press(load=load)):
             await self._lives()
-
-    @contextmanager
-    def _hand(self) -> Iterator[None]:
-        buttons = Path(f"{self.cable}.buttons")
-        buttons.unlink(missing_ok=True)
-        os.mkfifo(buttons, 0o600)
-        pipe = os.open(buttons, os.O_RDWR | os.O_NONBLOCK)
-        loop = asyncio.get_running_loop()
-
-        def pressed() -> None:
-            for word in os.read(pipe, 4096).split():
-                self.press(load=word == b"load")
-
-        loop.add_reader(pipe, pressed)
-        try:
-            yield
-        finally:
-            loop.remove_reader(pipe)
-            os.close(pipe)
-            buttons.unlink(missing_ok=True)
 
     async def _lives(self) -> None:
         cause = 1
@@ -151,15 +127,6 @@ class VirtualPico(VirtualBoard):
                         return cause
         finally:
             ending.cancel()
-
-    async def _ended(self) -> None:
-        """End the interpreter when it has no power, also where it is just being started."""
-        await self._leaves.wait()
-        while True:
-            if self._process is not None:
-                with suppress(ProcessLookupError):
-                    self._process.kill()
-            await asyncio.sleep(0.01)
 
     async def _loading(self, nor: Nor) -> None:
         """As a drive, until it has an image or no power."""
